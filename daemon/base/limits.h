@@ -1,0 +1,52 @@
+// Every bound of the product, with its unit, its reason and what happens when it is reached.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace diagnose::limits {
+
+using namespace std::chrono_literals;
+
+// Specs.  Beyond: the file is refused with the bound in the message.
+inline constexpr std::size_t spec_file_bytes = 1U << 20U;  // a person writes these
+inline constexpr std::size_t specs = 1000;                 // on one host
+inline constexpr std::size_t yaml_depth = 64;              // nesting; parsers recurse
+inline constexpr std::size_t yaml_nodes = 100'000;         // after aliases are followed (YAML bombs)
+inline constexpr std::size_t id_chars = 64;
+inline constexpr std::size_t instruments_per_probe = 16;
+inline constexpr std::size_t labels_per_instrument = 16;
+
+// Expressions.  Beyond: a fault on that expression.
+inline constexpr std::size_t expression_chars = 1024;
+inline constexpr std::size_t expression_depth = 32;  // also bounds the BPF stack that evaluation needs
+inline constexpr std::size_t string_bytes = 256;     // of one string read from a target; longer is cut
+inline constexpr std::size_t buckets = 128;          // of a histogram, the last (+Inf) not counted
+
+// Series.  Beyond: the value goes to the series whose labels are `__other__`.
+inline constexpr std::size_t series_per_instrument = 1000;
+inline constexpr std::size_t series_per_host = 100'000;
+
+// Targets.
+inline constexpr std::size_t sites_per_probe = 10'000;      // beyond: the probe fails and says so
+inline constexpr std::size_t processes_per_probe = 10'000;  // beyond: the rest is told in `status`
+inline constexpr std::size_t function_bytes = 16U << 20U;   // a larger symbol is no function
+
+// Control socket.  Beyond: the message is refused and the connection closed.
+inline constexpr std::size_t control_message_bytes = 1U << 20U;
+inline constexpr std::size_t control_clients = 64;
+inline constexpr std::size_t client_backlog_bytes = 4U << 20U;  // a slow follower loses records, counted
+
+// Ring.
+inline constexpr std::size_t ring_bytes = 8U << 20U;  // shared by all probes; beyond: LOSS_RING_FULL
+inline constexpr std::size_t drain_records = 20'000;  // in one turn of the loop, so that control stays quick
+inline constexpr auto drain_pause = 10ms;  // between turns: a busy ring costs 100 wake-ups a second, an idle one none
+
+// Time.
+inline constexpr auto default_lifespan = 10min;
+inline constexpr auto retention = 5min;           // series of an ended probe
+inline constexpr auto spec_poll = 60s;            // beside inotify, for file systems that have none
+inline constexpr auto shutdown = 5s;              // SIGTERM to exit
+
+}  // namespace diagnose::limits

@@ -1,0 +1,83 @@
+// The typed front end: expressions of a spec -> one BPF function that evaluates them.  parse -> check -> lower -> emit.
+//
+// The function's contract with the stencils in bpf/ (it fills their hole `evaluate`):
+//   r1 = struct pt_regs *      registers at the site
+//   r2 = struct frame *        the call's frame, or 0 in a call event (never touched there)
+//   r3 = out                   for a fold: struct evaluation on the caller's stack; for a record: the payload in the ring
+//   r4 = u64 *ledger           for counting LOSS_UNREADABLE and LOSS_REFUSED
+//   r0 : 0 skip (where is false, a value is null, not sampled), else 1; a histogram returns 1 + bucket
+// It may use r0-r9 and its own stack.
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "event/layout.h"
+#include "spec/spec.h"
+
+namespace diagnose::compile {
+
+enum class Phase { call, return_ };
+
+// What a value is; widths and signs as in C.  Part of the typed front end that debug information fills later.
+enum class TypeKind { integer, boolean, text, nothing };
+struct Type {
+  TypeKind kind = TypeKind::integer;
+  std::uint8_t bytes = 8;       // of an integer: 1, 2, 4, 8
+  bool is_signed = true;
+  bool is_time = false;         // nanoseconds, shown in seconds
+  std::uint32_t text_bytes = 0; // of a text, with its NUL
+};
+
+// One emitted function.  No calls but to BPF helpers; no maps.
+struct Function {
+  std::vector<bpf_insn> instructions;
+};
+
+// One entry of a frame's `saved`: a value of the call that a return event needs.
+struct Saved {
+  std::string expression;  // canonical text, for explain
+  Type type;
+};
+
+// How one instrument is evaluated.
+struct Evaluation {
+  Phase phase = Phase::call;
+  bool fold = true;                 // false: a record through the ring
+  bool needs_frame = false;         // elapsed, saved values, or a return event
+  bool unit_is_time = false;        // the value is nanoseconds
+  bool value_is_signed = true;
+  Function admit;                   // records only: (ctx, frame, 0, ledger) -> 0|1, run before room is reserved
+  Function evaluate;                // fold: value, key, bucket; record: fills the payload
+  event::Layout key;                // labels (fold), in struct evaluation::key
+  event::Layout payload;            // records: labels, then fields, `value` among them
+  std::vector<std::int64_t> bounds;  // histogram: inclusive upper bounds in the value's own unit, ascending
+  std::vector<double> shown_bounds;  // the same as shown (`le`): seconds for times
+};
+
+// All instruments of one probe.
+struct ProbeEvaluation {
+  std::vector<Evaluation> instruments;  // in the order of the spec
+  std::vector<Saved> saved;             // slots of the frame, shared by the instruments
+  std::optional<Function> capture;      // (ctx, frame, 0, ledger) -> 1: fills frame->saved at the call; nullopt if none
+};
+
+// Checks and compiles every instrument of `probe`; all faults at once, each with the place of the expression (column
+// advanced into it).  A probe with `end` and `return` events compiles both as Phase::return_.
+// In this version names are: arg0..arg5, result, elapsed, start, now, pid, tid, uid, comm, cpu, true, false, null.
+struct Evaluated {
+  ProbeEvaluation probe;
+  std::vector<spec::Fault> faults;  // empty: `probe` is usable
+};
+[[nodiscard]] Evaluated evaluate(const spec::Probe& probe);
+
+// One instruction a line, with its number and jump targets, in the kernel's own syntax ("r0 = *(u64 *)(r1 +112)").
+// Stable text: golden-tested, printed by `explain --bpf`.
+[[nodiscard]] std::string listing(const std::vector<bpf_insn>& instructions);
+
+}  // namespace diagnose::compile

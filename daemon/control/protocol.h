@@ -1,0 +1,46 @@
+// JSON-RPC 2.0, one object a line each way, over a unix socket.  Shared with the client.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace diagnose::control {
+
+inline constexpr const char* default_socket = "/run/diagnose/diagnosed.sock";
+
+// JSON-RPC 2.0 error codes (jsonrpc.org, section 5.1) and ours.
+enum class Code : int {
+  parse_error = -32700,
+  invalid_request = -32600,
+  method_not_found = -32601,
+  invalid_params = -32602,
+  refused = -32000,    // the daemon understood and says no; `data` has {what, where, why, mend}
+  forbidden = -32001,  // peer is neither root nor in the group
+};
+
+struct Request {
+  nlohmann::json id;  // null for a notification
+  std::string method;
+  nlohmann::json params;  // object; empty if absent
+};
+
+// Fails with the JSON-RPC error's code in `code`.
+struct Malformed {
+  Code code;
+  std::string why;
+};
+[[nodiscard]] tl::expected<Request, Malformed> parse_request(std::string_view line);
+
+[[nodiscard]] std::string request_line(int id, const std::string& method, const nlohmann::json& params);
+[[nodiscard]] std::string result_line(const nlohmann::json& id, const nlohmann::json& result);
+[[nodiscard]] std::string error_line(const nlohmann::json& id, Code code, const Error& error);
+[[nodiscard]] std::string notification_line(const std::string& method, const nlohmann::json& params);
+
+[[nodiscard]] nlohmann::json to_json(const Error& error);  // {"what","where","why","mend"}
+[[nodiscard]] Error error_from_json(const nlohmann::json& json);
+
+}  // namespace diagnose::control

@@ -1,0 +1,53 @@
+// Where things lie in the bytes that the kernel's side writes: label keys, record payloads.  Values decoded from them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bpf/contract.h"
+
+namespace diagnose::event {
+
+enum class ColumnType {
+  signed_integer,    // 8 bytes
+  unsigned_integer,  // 8 bytes
+  boolean,           // 8 bytes, 0 or 1
+  nanoseconds,       // 8 bytes, unsigned; shown in seconds
+  text,              // `size` bytes, NUL-padded; a text of exactly `size` - 1 bytes may have been cut
+  constant,          // nothing in the bytes: `constant` is the value
+};
+
+struct Column {
+  std::string name;
+  ColumnType type = ColumnType::signed_integer;
+  std::uint32_t offset = 0;  // from the start of the key or payload
+  std::uint32_t size = 8;    // bytes
+  std::string constant;
+  // In record payloads a nullable column has its bit in the `nulls` word (bit number), else -1.
+  int null_bit = -1;
+};
+
+// One label key or one record payload.  A payload begins with one 64-bit word of null bits if any column is nullable.
+struct Layout {
+  std::vector<Column> columns;
+  std::uint32_t size = 0;  // bytes, a multiple of 8
+};
+
+using Value = std::variant<std::monostate, std::int64_t, std::uint64_t, bool, std::chrono::nanoseconds, std::string>;
+
+// Decodes one column.  `bytes` is the whole key or payload; too short yields null.
+[[nodiscard]] Value value_of(const Column& column, std::span<const std::byte> bytes);
+
+// As a label or in text: "12", "true", seconds as "0.0015", text with invalid UTF-8 replaced, "null".
+[[nodiscard]] std::string text_of(const Value& value);
+
+// Names of enum loss, as in `diagnose_events_lost_total{reason=...}`: "ring_full", "frames_full", ...
+[[nodiscard]] const char* loss_name(unsigned reason);
+
+}  // namespace diagnose::event

@@ -1,0 +1,60 @@
+// Processes and what they map, from /proc.  No file of a target is parsed here.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "spec/spec.h"
+
+namespace diagnose::target {
+
+// One process, safe against pid reuse: the pid with its start time (field 22 of /proc/PID/stat, clock ticks since boot).
+struct Process {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::string comm;
+  std::string exe;  // target of /proc/PID/exe, " (deleted)" cut off
+
+  friend bool operator==(const Process&, const Process&) = default;
+};
+
+// A file that a process maps executable.
+struct Mapping {
+  dev_t device = 0;   // as in the maps line
+  ino_t inode = 0;
+  std::string path;   // as in the maps line, " (deleted)" cut off
+  std::string range;  // "55d0..-55d1..": its name in /proc/PID/map_files
+  bool executable_file = false;  // the process's own executable
+};
+
+// Where /proc is; tests give a tree of their own.
+class ProcFs {
+ public:
+  explicit ProcFs(std::string root = "/proc") : root_(std::move(root)) {}
+
+  // Thread group leaders only.  Processes that vanish meanwhile are left out.
+  [[nodiscard]] std::vector<Process> list() const;
+  // Fails with "no such process" for a pid that is not there or is a zombie, and with "not permitted".
+  [[nodiscard]] Result<Process> process(pid_t pid) const;
+  [[nodiscard]] bool alive(const Process& process) const;
+  // Executable file mappings, one per (device, inode), the executable first.
+  [[nodiscard]] Result<std::vector<Mapping>> mappings(pid_t pid) const;
+  // Opens the very file that is mapped: /proc/PID/exe or map_files/RANGE, checked against (device, inode); falls back to
+  // /proc/PID/root/PATH with the same check.  Read-only, close-on-exec.
+  [[nodiscard]] Result<Fd> open(pid_t pid, const Mapping& mapping) const;
+
+ private:
+  std::string root_;
+};
+
+// Does `process` match `target` (by pid, exe path or glob, comm)?  `all` matches every process.
+[[nodiscard]] bool matches(const spec::Target& target, const Process& process);
+
+}  // namespace diagnose::target
