@@ -24,7 +24,7 @@ class Source {
   Source& operator=(Source&&) noexcept;
   ~Source();
   [[nodiscard]] explicit operator bool() const { return impl_ != nullptr; }
-  // Of an fd source: the epoll events to wait for; 0 pauses it.
+  // Of an fd source: the epoll events to wait for; 0 pauses it, hang-ups included.
   void watch(std::uint32_t events);
   // Of a timer: fires once, `delay` from now.
   void arm(std::chrono::nanoseconds delay);
