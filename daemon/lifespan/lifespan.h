@@ -27,7 +27,7 @@ struct Lifespan {
 // and on times beyond 100 years.
 [[nodiscard]] Result<Lifespan> parse(std::string_view text);
 
-// The shortest text that parse() reads back as `lifespan`.
+// The shortest text with a unit that parse() reads back as `lifespan`: "10m or 500 hits".  Parts of a second are rounded up.
 [[nodiscard]] std::string text(const Lifespan& lifespan);
 
 // expires = lastmodified + lifespan; nullopt: never by time.
