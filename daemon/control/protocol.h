@@ -28,11 +28,13 @@ struct Request {
   nlohmann::json params;  // object; empty if absent
 };
 
-// Fails with the JSON-RPC error's code in `code`.
+// Why a line is no request, and the `id` to answer to: null where it could not be read.
 struct Malformed {
   Code code;
   std::string why;
+  nlohmann::json id;
 };
+// Batches and positional params are refused; so is nesting beyond limits::yaml_depth, before anything recurses.
 [[nodiscard]] tl::expected<Request, Malformed> parse_request(std::string_view line);
 
 [[nodiscard]] std::string request_line(int id, const std::string& method, const nlohmann::json& params);

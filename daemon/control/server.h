@@ -31,27 +31,32 @@ class Connection {
   virtual bool notify(const std::string& method, const nlohmann::json& params) = 0;
 };
 
-// Answers one request; may be called later, from the loop's thread.  After the client has gone it does nothing.
+// Answers one request; may be called later, from the loop's thread.  After the client has gone it does nothing, and so
+// does a second call.  Dropped without a call, it answers that the request was given up.
 using Reply = std::function<void(Result<nlohmann::json>)>;
 
 class Service {
  public:
   virtual ~Service() = default;
-  // Unknown methods answer through Server itself: return false.
+  // Unknown methods answer through Server itself: return false.  A json exception that leaves this (a param of another
+  // type than expected) is answered with Code::invalid_params.
   virtual bool call(const std::string& method, const nlohmann::json& params, Connection& from, Reply reply) = 0;
-  // The connection is about to be destroyed.
+  // The connection is about to be destroyed.  Not called for those that die with the server.
   virtual void gone(Connection& connection) = 0;
 };
 
 class Server {
  public:
-  // Binds `path` (0660, group `diagnose` if it exists).  A socket with a live daemon behind it is an error that says so; one
-  // left by a dead daemon is replaced.  Peers other than root and members of the group (SO_PEERCRED, supplementary groups
-  // of the peer's process included) get Code::forbidden and are closed.
+  // Binds `path` (0660, group `group` if it exists; missing parent directories are made, 0755).  A socket with a live
+  // daemon behind it is an error that says so; one left by a dead daemon is replaced; anything else there is an error.
+  // Peers other than root and members of the group (SO_PEERCRED, supplementary groups of the peer's process included)
+  // get Code::forbidden and are closed.
   // Lines over limits::control_message_bytes, and lines that are not JSON-RPC, are answered with an error; the former
-  // closes the connection.
+  // closes the connection.  A client that does not read its answers is not read from until it does.
+  // Borrows `loop` and `service`, which must outlive the result.
   [[nodiscard]] static Result<std::unique_ptr<Server>> listen(loop::Loop& loop, const std::string& path,
-                                                              Service& service);
+                                                              Service& service,
+                                                              const std::string& group = "diagnose");
   virtual ~Server() = default;  // unlinks the socket
 };
 
