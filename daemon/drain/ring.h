@@ -24,17 +24,19 @@ struct RawRecord {
   std::span<const std::byte> payload;
 };
 
-// Nullopt-like: false if the bytes are too short or their size field lies.
+// Nullopt-like: false if the bytes are too short or their size field lies.  `record.payload` points into `bytes`.  Kinds are
+// the taker's to judge.
 [[nodiscard]] bool decode(std::span<const std::byte> bytes, RawRecord& record);
 
 class Ring {
  public:
   // `ring_fd` is the ring map (borrowed).  `take` is called on the loop's thread, at most limits::drain_records in a turn;
-  // after a turn the ring rests for limits::drain_pause, so that a busy ring sends no wake-up per record.
+  // after a turn the ring rests for limits::drain_pause, so that a busy ring sends no wake-up per record.  `take` must
+  // neither throw nor destroy the ring; it may call drain(), which then does nothing.
   [[nodiscard]] static Result<std::unique_ptr<Ring>> open(loop::Loop& loop, int ring_fd,
                                                           std::function<void(const RawRecord&)> take);
   virtual ~Ring() = default;
-  // Takes everything that is there now, whatever the turn's bound.
+  // Takes everything that is there now, whatever the turn's bound; what is written meanwhile waits for the next turn.
   virtual void drain() = 0;
   // Records that were malformed: a defect of ours, counted, never silent.
   [[nodiscard]] virtual std::uint64_t malformed() const = 0;

@@ -1,4 +1,4 @@
-// /metrics, /-/healthy, /-/ready and /: the only folder that names prometheus:: and civetweb.
+// /metrics, /-/healthy, /-/ready and /: the only folder that names prometheus:: and speaks HTTP.
 #pragma once
 
 #include <functional>
@@ -22,10 +22,13 @@ struct Pages {
   std::function<std::string()> index;  // text/plain: what is attached
 };
 
-// Serves until destroyed, on threads of its own: the functions in `pages` are called there.
+// HTTP/1.1, GET and HEAD.  Serves until destroyed, on one thread of its own with all signals blocked: the functions in
+// `pages` are called there.  It sleeps until somebody connects: no polling, no timer while nobody is connected.
+// Bounded: connections, size of a request, time for a request and for taking its answer; a slow client holds up nobody.
 class HttpServer {
  public:
-  // `listen` is HOST:PORT, [V6]:PORT or :PORT; port 0 takes any free one.  Fails with "address in use" and the like.
+  // `listen` is HOST:PORT, [V6]:PORT or :PORT (every address, IPv6 and IPv4); port 0 takes any free one.  Fails with
+  // "address in use" and the like.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const std::string& listen, Pages pages);
   virtual ~HttpServer() = default;
   [[nodiscard]] virtual std::string address() const = 0;  // HOST:PORT as bound

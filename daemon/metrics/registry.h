@@ -52,10 +52,11 @@ struct Reading {
 
 [[nodiscard]] std::size_t words_of(const Shape& shape);
 
-// Folds one value into words exactly as bpf/ does.  `updates == 0` marks a gauge never set.
+// Folds one value into words exactly as bpf/ does.  `updates == 0` marks a gauge never set.  A negative value never enters
+// a counter; it is counted as refused where values are evaluated.
 void fold(const Shape& shape, std::int64_t value, std::span<std::uint64_t> words);
 
-// User-space twin of the kernel's maps, for `aggregate: events`.  One thread.
+// User-space twin of the kernel's maps, for `aggregate: events`.  Thread-safe: the loop adds, a scrape reads.
 class Accumulator {
  public:
   explicit Accumulator(Shape shape) : shape_(std::move(shape)) {}
@@ -63,8 +64,14 @@ class Accumulator {
   [[nodiscard]] Reading read() const;
 
  private:
+  struct ByBytes {
+    using is_transparent = void;
+    bool operator()(std::span<const std::byte> left, std::span<const std::byte> right) const;
+  };
+
   Shape shape_;
-  std::map<std::vector<std::byte>, std::vector<std::uint64_t>> series_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // owned apart, so that the accumulator can move
+  std::map<std::vector<std::byte>, std::vector<std::uint64_t>, ByBytes> series_;
   std::vector<std::uint64_t> other_;
 };
 
@@ -90,9 +97,11 @@ struct Family {
   std::vector<Series> series;
 };
 
+// Series whose keys read the same as labels (cut or mended text) become one: a scrape with a series twice is refused whole.
 [[nodiscard]] Family family_of(const Shape& shape, const Reading& reading);
 
-// Joins families of one name; the first one's help wins.  Order by name.
+// Joins families of one name; the first one's kind, unit and help win, and a family of another kind or unit is left out.
+// Order by name.
 [[nodiscard]] std::vector<Family> merged(std::vector<Family> families);
 
 // Thread-safe: the loop adds and retires, the HTTP thread collects.  Everything happens under one lock.
@@ -100,17 +109,21 @@ class Registry {
  public:
   using Read = std::function<Result<Reading>()>;
 
-  // Fails if the name is taken with another kind or unit, naming the probe that has it.
+  // Fails if the name, or one that it brings along (`_total`, `_bucket`, `_sum`, `_count`), is taken with another kind or
+  // unit, naming the probe that has it; if the probe has the name already; for `diagnose_*`; for labels that clash.
+  // A retired instrument of the same probe and name gives way.
   [[nodiscard]] Status add(const std::string& probe, Shape shape, Read read);
 
-  // The probe ends: its series are read for the last time and kept until `drop`.
+  // The probe ends: its series are read for the last time and kept until `drop`.  An instrument that cannot be read then
+  // is shown no more.
   void retire(const std::string& probe);
-  // Forgets the probe's series.
+  // Forgets the probe's series, retired or not.
   void drop(const std::string& probe);
 
   // Own families of the daemon, made afresh at each collect.  Called under the lock.
   void add_own(std::function<std::vector<Family>()> make);
 
+  // An instrument whose Read fails is left out and counted in diagnose_probe_errors_total{probe,kind="read"}.
   [[nodiscard]] std::vector<Family> collect();
   // Only the series of one probe, for `status` and `attach --follow`.
   [[nodiscard]] std::vector<Family> collect(const std::string& probe);
@@ -121,8 +134,11 @@ class Registry {
     Shape shape;
     Read read;          // empty once retired
     Reading last;       // the final values once retired
+    bool lost = false;  // the last reading failed: nothing to show
+    std::uint64_t failed_reads = 0;
   };
   [[nodiscard]] std::vector<Family> collect_locked(const std::string* probe);
+  [[nodiscard]] Family failed_reads_locked() const;
 
   std::mutex mutex_;
   std::vector<Entry> entries_;
