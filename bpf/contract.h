@@ -30,115 +30,140 @@ using contract_s64 = std::int64_t;
 // The first words are the same for every probe; the words of each instrument without labels follow at a base that the
 // compiler hands out.  All are counted with atomic adds (programs are preemptible).
 enum ledger_word {
-	LEDGER_HITS = 0,     // calls admitted (enabled, before the deadline, within `N hits`)
-	LEDGER_LOST_FIRST,   // then one word per enum loss
+	LEDGER_HITS = 0,   // calls admitted (enabled, before the deadline, within `N hits`)
+	LEDGER_LOST_FIRST, // then one word per enum loss
 };
 
 // Why an event was not kept.  The order is ABI between bpf/ and daemon/event/.
 enum loss {
-	LOSS_RING_FULL = 0,       // no room for a record
-	LOSS_FRAMES_FULL,         // a call nested deeper than FRAMES_PER_THREAD
-	LOSS_FRAMES_UNAVAILABLE,  // no memory for the thread's frames
-	LOSS_LEFT,                // a frame left without a return: exception, longjmp, switched stack
-	LOSS_UNREADABLE,          // user memory that could not be read
-	LOSS_REFUSED,             // a value that the instrument refuses (negative for a counter)
-	LOSS_CONTENDED,           // a gauge's minimum or maximum, retried too often
-	LOSS_OVERFLOW,            // went to the series `__other__`, and that was not possible either
+	LOSS_RING_FULL = 0,	 // no room for a record
+	LOSS_FRAMES_FULL,	 // a call nested deeper than FRAMES_PER_THREAD
+	LOSS_FRAMES_UNAVAILABLE, // no memory for the thread's frames
+	LOSS_LEFT,		 // a frame left without a return: exception, longjmp, switched stack
+	LOSS_UNREADABLE,	 // user memory that could not be read
+	LOSS_REFUSED,		 // a value that the instrument refuses (negative for a counter)
+	LOSS_CONTENDED,		 // a gauge's minimum or maximum, retried too often
+	LOSS_OVERFLOW,		 // went to the series `__other__`, and that was not possible either
 	LOSS_COUNT,
 };
 
 enum {
 	LEDGER_FIXED_WORDS = (int)LEDGER_LOST_FIRST + (int)LOSS_COUNT,
-	FRAMES_PER_THREAD = 64,  // depth of one probe's frames on one thread; deeper is LOSS_FRAMES_FULL
-	SAVED_MAX = 16,          // values of the call kept for the return, 8 bytes each
-	KEY_MAX = 128,           // bytes of a label key that the kernel folds; longer ones go through the ring
-	WORDS_MAX = 130,         // 64-bit words of one folded series: sum and 128 buckets, with one to spare
+	FRAMES_PER_THREAD = 64, // depth of one probe's frames on one thread; deeper is LOSS_FRAMES_FULL
+	SAVED_MAX = 16,		// values of the call kept for the return, 8 bytes each
+	KEY_MAX = 128,		// bytes of a label key that the kernel folds; longer ones go through the ring
+	WORDS_MAX = 130,	// 64-bit words of one folded series: sum and 128 buckets, with one to spare
 };
 
-// ---- control: one element a probe, written by the daemon -------------------------------------------------------------
+// ---- control: one element a probe, written by the daemon
+// -------------------------------------------------------------
 struct control {
-	contract_u64 deadline_ns;   // coarse monotonic clock; nothing is measured after it
-	contract_s64 hits_left;     // calls still admitted; meaningful if `limit_hits`
-	contract_u32 enabled;       // 0: measure nothing, at once
-	contract_u32 limit_hits;    // 1: `hits_left` counts down
-	contract_u32 probe;         // number of the probe in this daemon, in every record
-	contract_u32 reserved;      // zero
+	contract_u64
+	    deadline_jiffies;	 // nothing is measured after it; the cheapest clock that a tracing program can read
+	contract_s64 hits_left;	 // calls still admitted; meaningful if `limit_hits`
+	contract_s64 ends_left;	 // calls still to be finished; at 0 RECORD_SPENT is sent
+	contract_u32 enabled;	 // 0: measure nothing, at once
+	contract_u32 limit_hits; // 1: `hits_left` counts down
+	contract_u32 probe;	 // number of the probe in this daemon, in every record
+	contract_u32 reserved;	 // zero
 };
-CONTRACT_SIZE(control, 32);
+CONTRACT_SIZE(control, 40);
 
-// ---- sites -----------------------------------------------------------------------------------------------------------
-// The attach cookie of a breakpoint is the index of its struct site in the probe's `sites` map.
+// ---- gauges: shared by all CPUs
+// ---------------------------------------------------------------------------------------
+struct gauge {
+	contract_u64 value; // for a minimum or maximum: the value ^ CONSTANT_GAUGE_MASK, so that larger is more extreme
+	contract_u64 updates; // 0: never set
+};
+CONTRACT_SIZE(gauge, 16);
+
+// ---- clock: the kernel's ticks beside its monotonic clock, read at one moment
+// -----------------------------------------
+struct ticks {
+	contract_u64 jiffies;
+	contract_u64 time_ns;
+};
+CONTRACT_SIZE(ticks, 16);
+
+// ---- sites
+// ----------------------------------------------------------------------------------------------------------- The
+// attach cookie of an exit's breakpoint is 0 for a plain `ret` with CFA = rsp + 8, else 1 + the index of its struct
+// site in the probe's `sites` map.
 enum site_kind {
 	SITE_ENTRY = 0,
-	SITE_EXIT,          // a `ret`
-	SITE_TAIL,          // a jump that always leaves the function
-	SITE_TAIL_IF,       // a conditional jump that leaves it when `condition` holds
+	SITE_EXIT,	    // a `ret`
+	SITE_TAIL,	    // a jump that always leaves the function
+	SITE_TAIL_IF,	    // a conditional jump that leaves it when `condition` holds
 	SITE_TAIL_REGISTER, // `jmp *%reg`: leaves if the target lies outside [low, high) around the site
 	SITE_TAIL_MEMORY,   // `jmp *disp(base, index, scale)`: the same, target read from there
 };
 
 enum {
 	REGISTER_NONE = 0xff,
-	REGISTER_IP = 16,  // base of a rip-relative operand; 0..15 are the x86-64 encodings (0 rax, 4 rsp, 5 rbp, ...)
+	REGISTER_IP = 16, // base of a rip-relative operand; 0..15 are the x86-64 encodings (0 rax, 4 rsp, 5 rbp, ...)
 };
 
 struct site {
-	contract_u8 kind;           // enum site_kind
-	contract_u8 condition;      // x86 condition code 0..15, for SITE_TAIL_IF
-	contract_u8 cfa_register;   // CFA = register + cfa_offset at this instruction (DWARF 6.4.1)
-	contract_u8 base;           // of the jump's operand, or REGISTER_NONE
-	contract_u8 index;          // of the jump's operand, or REGISTER_NONE
-	contract_u8 scale;          // 1, 2, 4, 8
-	contract_u8 length;         // of the instruction, bytes
-	contract_u8 reserved;       // zero
+	contract_u8 kind;	  // enum site_kind
+	contract_u8 condition;	  // x86 condition code 0..15, for SITE_TAIL_IF
+	contract_u8 cfa_register; // CFA = register + cfa_offset at this instruction (DWARF 6.4.1)
+	contract_u8 base;	  // of the jump's operand, or REGISTER_NONE
+	contract_u8 index;	  // of the jump's operand, or REGISTER_NONE
+	contract_u8 scale;	  // 1, 2, 4, 8
+	contract_u8 length;	  // of the instruction, bytes
+	contract_u8 reserved;	  // zero
 	contract_s64 cfa_offset;
-	contract_s64 displacement;  // of the jump's operand
-	contract_s64 low, high;     // the function, relative to the site's address
-	contract_s64 cold_low, cold_high;  // its `.cold` part, likewise; equal if none
+	contract_s64 displacement;	  // of the jump's operand
+	contract_s64 low, high;		  // the function, relative to the site's address
+	contract_s64 cold_low, cold_high; // its `.cold` part, likewise; equal if none
 };
 CONTRACT_SIZE(site, 56);
 
-// ---- frames: task-local ------------------------------------------------------------------------------------------------
+// ---- frames: task-local
+// ------------------------------------------------------------------------------------------------
 struct frame {
 	contract_u64 cfa;
 	contract_u64 start_ns;
-	contract_u64 elapsed_ns;  // set at the exit, before the instruments run
-	CONTRACT_TAIL(contract_u64, saved);     // values of the call; as many as the probe needs
+	contract_u64 elapsed_ns;	    // set at the exit, before the instruments run
+	CONTRACT_TAIL(contract_u64, saved); // values of the call; as many as the probe needs
 };
 CONTRACT_SIZE(frame, 24);
 
 struct thread_frames {
-	contract_u32 depth;       // frames in use
-	contract_u32 overflowed;  // open calls beyond FRAMES_PER_THREAD
-	CONTRACT_TAIL(contract_u8, frames);     // FRAMES_PER_THREAD times the probe's frame size
+	contract_u32 depth;		    // frames in use
+	contract_u32 overflowed;	    // open calls beyond FRAMES_PER_THREAD
+	CONTRACT_TAIL(contract_u8, frames); // FRAMES_PER_THREAD times the probe's frame size
 };
 CONTRACT_SIZE(thread_frames, 8);
 
-// ---- what an `evaluate` hole fills for a fold; on the stencil's stack ----------------------------------------------------
+// ---- what an `evaluate` hole fills for a fold; on the stencil's stack
+// ----------------------------------------------------
 struct evaluation {
 	contract_s64 value;
-	contract_u8 key[KEY_MAX];  // label key, as many bytes as the instrument's layout has; the rest is not touched
+	contract_u8 key[KEY_MAX]; // label key, as many bytes as the instrument's layout has; the rest is not touched
 };
 CONTRACT_SIZE(evaluation, 136);
 
-// ---- records: through the ring -----------------------------------------------------------------------------------------
+// ---- records: through the ring
+// -----------------------------------------------------------------------------------------
 enum record_kind {
-	RECORD_EVENT = 1,    // an instrument's record; `instrument` and the payload say the rest
-	RECORD_SPENT,        // the probe's last hit was used up; header only
-	RECORD_EXEC,         // a process executed a new program; `tgid` says which
+	RECORD_EVENT = 1, // an instrument's record; `instrument` and the payload say the rest
+	RECORD_SPENT,	  // the probe's last hit was used up; header only
+	RECORD_EXEC,	  // a process executed a new program; `tgid` says which; header only
+	RECORD_FORK,	  // a process made a process or a thread; `tgid` is the parent's; header only
 };
 
 struct record {
-	contract_u32 size;        // of the whole record, bytes
-	contract_u16 kind;        // enum record_kind
-	contract_u16 instrument;  // index in the probe
-	contract_u32 probe;       // control.probe
-	contract_u32 tgid;        // process, in the initial pid namespace
+	contract_u32 size;	 // of the whole record, bytes
+	contract_u16 kind;	 // enum record_kind
+	contract_u16 instrument; // index in the probe
+	contract_u32 probe;	 // control.probe
+	contract_u32 tgid;	 // process, in the initial pid namespace
 	contract_u32 tid;
-	contract_u32 reserved;    // zero
+	contract_u32 reserved; // zero
 	contract_u64 time_ns;
-	contract_u8 comm[16];     // NUL-padded
-	CONTRACT_TAIL(contract_u8, payload);    // event::Layout
+	contract_u8 comm[16];		     // NUL-padded
+	CONTRACT_TAIL(contract_u8, payload); // event::Layout
 };
 CONTRACT_SIZE(record, 48);
 

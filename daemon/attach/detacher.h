@@ -1,0 +1,45 @@
+// Closing a link waits for RCU: tens of milliseconds here, up to half a second on some kernels.  So it happens on
+// threads of its own, links in parallel.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace diagnose::attach {
+
+// Thread-safe.  The destructor waits until everything given is closed.
+class Detacher {
+ public:
+  explicit Detacher(std::size_t threads = 4);
+  ~Detacher();
+  Detacher(const Detacher&) = delete;
+  Detacher& operator=(const Detacher&) = delete;
+
+  // Closes `links`; `done` is called on one of the threads when the kernel has let go of all of them, at once if there
+  // are none.
+  void detach(std::vector<Fd> links, std::function<void()> done);
+
+ private:
+  // One call's links; the last reference to go calls `done`.
+  struct Batch;
+  struct Job {
+    Fd link;
+    std::shared_ptr<Batch> batch;
+  };
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace diagnose::attach

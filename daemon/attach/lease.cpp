@@ -1,0 +1,22 @@
+#include "attach/lease.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <string>
+
+namespace diagnose::attach {
+
+Result<Lease> Lease::take(const Fd& file) {
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  Fd own(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!own || ::fcntl(own.get(), F_SETSIG, lease_signal()) != 0 || ::fcntl(own.get(), F_SETLEASE, F_RDLCK) != 0) {
+    const int error = errno;
+    return failure({.what = "take a read lease",
+                    .where = "",
+                    .why = error == EAGAIN ? "the file is open for writing" : errno_text(error),
+                    .mend = "processes are attached one by one instead"});
+  }
+  return Lease(std::move(own));
+}
+
+}  // namespace diagnose::attach

@@ -1,0 +1,269 @@
+#include "attach/loaded_probe.h"
+
+#include <algorithm>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+namespace diagnose::attach {
+namespace {
+
+using compile::MapRole;
+
+constexpr std::size_t verifier_log_bytes = 1U << 16U;
+constexpr std::uint32_t batch_series = 256;
+
+std::size_t cpus() {
+  static const int count = libbpf_num_possible_cpus();
+  return count > 0 ? static_cast<std::size_t>(count) : 1;
+}
+
+// Adds up the CPUs' copies of `words` words each.
+std::vector<std::uint64_t> summed(std::span<const std::uint64_t> copies, std::size_t words) {
+  std::vector<std::uint64_t> sums(words, 0);
+  for (std::size_t at = 0; at < copies.size(); ++at) sums[at % words] += copies[at];
+  return sums;
+}
+
+const char* map_name(MapRole role) {
+  switch (role) {
+    case MapRole::control:
+      return "dg_control";
+    case MapRole::ledger:
+      return "dg_ledger";
+    case MapRole::series:
+      return "dg_series";
+    case MapRole::frames:
+      return "dg_frames";
+    case MapRole::sites:
+      return "dg_sites";
+    case MapRole::gauges:
+      return "dg_gauges";
+    case MapRole::records:
+      return "dg_records";
+    case MapRole::zeros:
+      return "dg_zeros";
+  }
+  return "dg_map";
+}
+
+Error kernel_error(std::string what, int error) {
+  return {.what = std::move(what),
+          .where = "",
+          .why = errno_text(error),
+          .mend = error == EPERM ? "run as root, or give CAP_BPF and CAP_PERFMON" : ""};
+}
+
+std::string last_lines(const std::string& log) {
+  const std::size_t end = log.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  std::size_t from = end;
+  for (int line = 0; line < 4 && from != std::string::npos && from > 0; ++line) from = log.rfind('\n', from - 1);
+  std::string lines = log.substr(from == std::string::npos ? 0 : from, end + 1 - from);
+  std::replace(lines.begin(), lines.end(), '\n', ';');
+  return lines;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const compile::Plan& plan, const compile::Stencils& stencils,
+                                                       std::uint32_t number, const std::string& id) {
+  std::shared_ptr<LoadedProbe> made(new LoadedProbe());
+  made->instruments_ = plan.instruments;
+  made->control_.probe = number;
+  if (auto status = made->make_maps(plan, stencils); !status) return tl::unexpected(status.error());
+  if (auto status = made->write_control(); !status) return tl::unexpected(status.error());
+  auto entry = made->load_program(plan.entry, stencils, id, "entry");
+  if (!entry) return tl::unexpected(entry.error());
+  made->entry_ = std::move(*entry);
+  if (plan.exit) {
+    auto exit = made->load_program(*plan.exit, stencils, id, "exit");
+    if (!exit) return tl::unexpected(exit.error());
+    made->exit_ = std::move(*exit);
+  }
+  return made;
+}
+
+Status LoadedProbe::make_maps(const compile::Plan& plan, const compile::Stencils& stencils) {
+  for (const compile::MapPlan& wanted : plan.maps) {
+    LIBBPF_OPTS(bpf_map_create_opts, options);
+    if (wanted.type == BPF_MAP_TYPE_TASK_STORAGE) {
+      // Task-local storage must be typed; the object's own types will do, the size is what counts.
+      options.map_flags = BPF_F_NO_PREALLOC;
+      options.btf_fd = static_cast<std::uint32_t>(stencils.btf_fd());
+      options.btf_key_type_id = stencils.frames_key_type();
+      options.btf_value_type_id = stencils.frames_value_type();
+    }
+    Fd fd(bpf_map_create(wanted.type, map_name(wanted.role), wanted.key_bytes, wanted.value_bytes, wanted.entries,
+                         &options));
+    if (!fd) return failure(kernel_error(std::string("make the map ") + map_name(wanted.role), errno));
+    maps_.push_back({.plan = wanted, .fd = std::move(fd)});
+  }
+  return {};
+}
+
+const LoadedProbe::Map* LoadedProbe::find(MapRole role, int instrument) const {
+  for (const Map& map : maps_) {
+    if (map.plan.role == role && map.plan.instrument == instrument) return &map;
+  }
+  return nullptr;
+}
+
+Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compile::Stencils& stencils,
+                                     const std::string& id, const char* phase) const {
+  std::vector<bpf_insn> instructions = linked.instructions;
+  for (const auto& use : linked.maps) {
+    const bool per_instrument = use.role == MapRole::series || use.role == MapRole::gauges;
+    const Map* map = find(use.role, per_instrument ? use.instrument : -1);
+    int fd = map != nullptr ? map->fd.get() : -1;
+    if (use.role == MapRole::records) fd = stencils.records_fd();
+    if (use.role == MapRole::zeros) fd = stencils.zeros_fd();
+    instructions[use.at].imm = fd;
+  }
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_UPROBE_MULTI);
+  const std::string name = "diagnose_" + std::string(phase);
+  Fd program(bpf_prog_load(BPF_PROG_TYPE_KPROBE, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(),
+                           &options));
+  if (program) return program;
+  const int error = errno;
+  std::string log(verifier_log_bytes, '\0');
+  options.log_buf = log.data();
+  options.log_size = static_cast<std::uint32_t>(log.size());
+  options.log_level = 1;
+  program.reset(bpf_prog_load(BPF_PROG_TYPE_KPROBE, name.c_str(), "Dual BSD/GPL", instructions.data(),
+                              instructions.size(), &options));
+  if (program) return program;
+  log.resize(std::strlen(log.c_str()));
+  Error refused = kernel_error("load the " + std::string(phase) + " program of `" + id + "`", error);
+  if (!log.empty()) refused.why += "; the verifier says: " + last_lines(log);
+  return failure(std::move(refused));
+}
+
+Status LoadedProbe::write_control() {
+  const std::uint32_t zero = 0;
+  if (bpf_map_update_elem(find(MapRole::control)->fd.get(), &zero, &control_, BPF_ANY) == 0) return {};
+  return failure(kernel_error("write the probe's control", errno));
+}
+
+Status LoadedProbe::enable(const compile::Stencils& stencils, std::optional<std::chrono::nanoseconds> time,
+                           std::optional<std::uint64_t> hits) {
+  control_.deadline_jiffies = std::numeric_limits<std::uint64_t>::max();
+  if (time) {
+    const auto deadline = stencils.jiffies_after(*time);
+    if (!deadline) return tl::unexpected(deadline.error());
+    control_.deadline_jiffies = *deadline;
+  }
+  control_.limit_hits = hits ? 1 : 0;
+  control_.hits_left = hits ? static_cast<std::int64_t>(*hits) : 0;
+  control_.ends_left = control_.hits_left;
+  control_.enabled = 1;
+  return write_control();
+}
+
+Status LoadedProbe::disable() {
+  control_.enabled = 0;
+  return write_control();
+}
+
+Result<control> LoadedProbe::read_control() const {
+  const std::uint32_t zero = 0;
+  control now{};
+  if (bpf_map_lookup_elem(find(MapRole::control)->fd.get(), &zero, &now) == 0) return now;
+  return failure(kernel_error("read the probe's control", errno));
+}
+
+Result<std::vector<std::uint64_t>> LoadedProbe::ledger() const {
+  const Map* map = find(MapRole::ledger);
+  const std::size_t words = map->plan.value_bytes / 8;
+  std::vector<std::uint64_t> copies(words * cpus());
+  const std::uint32_t zero = 0;
+  if (bpf_map_lookup_elem(map->fd.get(), &zero, copies.data()) != 0) {
+    return failure(kernel_error("read the probe's ledger", errno));
+  }
+  return summed(copies, words);
+}
+
+Result<InstrumentWords> LoadedProbe::read(std::size_t instrument) const {
+  const compile::InstrumentPlan& plan = instruments_[instrument];
+  if (const Map* map = find(MapRole::gauges, static_cast<int>(instrument))) return read_gauges(*map, plan);
+  auto words = ledger();
+  if (!words) return tl::unexpected(words.error());
+  std::vector<std::uint64_t> own(words->begin() + plan.base, words->begin() + plan.base + plan.words);
+  const Map* map = find(MapRole::series, static_cast<int>(instrument));
+  if (map == nullptr) return InstrumentWords{.series = {{.key = {}, .words = std::move(own)}}, .other = {}};
+  auto read = read_series(*map, plan);
+  const bool overflowed = std::any_of(own.begin(), own.end(), [](std::uint64_t word) { return word != 0; });
+  if (read && overflowed) read->other = std::move(own);
+  return read;
+}
+
+Result<InstrumentWords> LoadedProbe::read_series(const Map& map, const compile::InstrumentPlan& plan) const {
+  InstrumentWords read;
+  const std::size_t key_bytes = map.plan.key_bytes;
+  const std::size_t copies = plan.words * cpus();
+  std::uint32_t room = std::min(batch_series, map.plan.entries);
+  std::uint32_t cursor = 0;
+  std::uint32_t next = 0;
+  bool first = true;
+  while (true) {
+    std::vector<std::byte> keys(key_bytes * room);
+    std::vector<std::uint64_t> values(copies * room);
+    std::uint32_t count = room;
+    const int failed = bpf_map_lookup_batch(map.fd.get(), first ? nullptr : &cursor, &next, keys.data(), values.data(),
+                                            &count, nullptr);
+    const int error = errno;
+    if (failed != 0 && error == ENOSPC && room < map.plan.entries) {
+      room = std::min(room * 2, map.plan.entries);  // one bucket holds more than the buffer
+      continue;
+    }
+    if (failed != 0 && error != ENOENT) return failure(kernel_error("read the probe's series", error));
+    for (std::size_t at = 0; at < count; ++at) {
+      const std::byte* key = keys.data() + at * key_bytes;
+      read.series.push_back({.key = std::vector<std::byte>(key, key + key_bytes),
+                             .words = summed({values.data() + at * copies, copies}, plan.words)});
+    }
+    if (failed != 0) return read;  // ENOENT: that was the last batch
+    first = false;
+    cursor = next;
+  }
+}
+
+Result<InstrumentWords> LoadedProbe::read_gauges(const Map& map, const compile::InstrumentPlan& plan) const {
+  InstrumentWords read;
+  const bool labelled = map.plan.type == BPF_MAP_TYPE_HASH;
+  const auto decode = [&](const gauge& stored) {
+    const bool extreme = plan.stencil == compile::StencilName::gauge_extreme;
+    return std::vector<std::uint64_t>{extreme ? stored.value ^ plan.gauge_mask : stored.value, stored.updates};
+  };
+  std::vector<std::byte> key(map.plan.key_bytes, std::byte{0});
+  std::vector<std::byte> next(map.plan.key_bytes);
+  const std::byte* at = nullptr;
+  while (bpf_map_get_next_key(map.fd.get(), at, next.data()) == 0) {
+    key = next;
+    at = key.data();
+    gauge stored{};
+    if (bpf_map_lookup_elem(map.fd.get(), key.data(), &stored) != 0) continue;
+    read.series.push_back({.key = labelled ? key : std::vector<std::byte>{}, .words = decode(stored)});
+  }
+  return read;
+}
+
+Result<std::uint64_t> LoadedProbe::add_site(const site& site) {
+  const Map* map = find(MapRole::sites);
+  if (map == nullptr || sites_used_ >= map->plan.entries) {
+    return failure({.what = "attach to the function's jumps",
+                    .where = "",
+                    .why = "more than " + std::to_string(map == nullptr ? 0 : map->plan.entries) +
+                           " conditional or indirect jumps leave the functions",
+                    .mend = "match fewer functions, or ask for `event: call`"});
+  }
+  const std::uint32_t index = sites_used_;
+  if (bpf_map_update_elem(map->fd.get(), &index, &site, BPF_ANY) != 0) {
+    return failure(kernel_error("write a site", errno));
+  }
+  return ++sites_used_;
+}
+
+}  // namespace diagnose::attach

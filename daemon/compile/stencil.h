@@ -1,0 +1,102 @@
+// Stencils: the kernel programs of bpf/, taken apart into functions with holes, constants and maps to be filled in.
+//
+// The design's prototype patched an expression into a run of no-ops.  Here the hole is a *call*: its function is
+// replaced by the compiled one, of whatever length, so that there is no longest expression and no no-op to be verified
+// away.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <linux/bpf.h>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "bpf/markers.h"
+
+namespace diagnose::compile {
+
+// The maps that a stencil names.
+enum class MapRole { control, ledger, records, series, zeros, frames, sites, gauges };
+
+// One function of a stencil.  Positions are indices of instructions.
+struct StencilFunction {
+  struct Call {
+    std::size_t at = 0;
+    int hole = 0;           // enum hole, or 0
+    std::size_t local = 0;  // function of the same stencil, if no hole
+  };
+  struct Map {
+    std::size_t at = 0;
+    MapRole role = MapRole::control;
+  };
+  struct Constant {
+    std::size_t at = 0;  // of the move that loads it
+    int number = 0;      // enum constant
+    bool wide = false;   // a 64-bit load of two instructions
+  };
+  std::vector<bpf_insn> instructions;
+  std::vector<Call> calls;
+  std::vector<Map> maps;
+  std::vector<Constant> constants;
+};
+
+// The function wanted comes first, then those that only it calls.
+struct Stencil {
+  std::vector<StencilFunction> functions;
+};
+
+enum class StencilName {
+  on_call,
+  on_enter,
+  on_exit,
+  count,
+  count_labelled,
+  histogram,
+  histogram_labelled,
+  gauge_set,
+  gauge_add,
+  gauge_extreme,
+  record,
+};
+inline constexpr std::size_t stencil_count = 11;
+
+// What bpf/ brings, loaded once a daemon.  Any thread; lives as long as anything compiled from it is loaded.
+class Stencils {
+ public:
+  // Fails without BTF, without rights, or on a kernel that refuses the templates (the verifier's last lines are in
+  // `why`).
+  [[nodiscard]] static Result<std::unique_ptr<Stencils>> load();
+  ~Stencils();
+  Stencils(const Stencils&) = delete;
+  Stencils& operator=(const Stencils&) = delete;
+
+  [[nodiscard]] const Stencil& get(StencilName name) const { return stencils_[static_cast<std::size_t>(name)]; }
+
+  // Descriptors, borrowed: the shared ring, the shared zeros, the object's BTF (task-local storage wants types).
+  [[nodiscard]] int records_fd() const;
+  [[nodiscard]] int zeros_fd() const;
+  [[nodiscard]] int btf_fd() const;
+  [[nodiscard]] std::uint32_t frames_key_type() const { return frames_key_type_; }
+  [[nodiscard]] std::uint32_t frames_value_type() const { return frames_value_type_; }
+
+  // The kernel's tick count `from_now` on.  A tick is rounded up: a deadline is never early.
+  [[nodiscard]] Result<std::uint64_t> jiffies_after(std::chrono::nanoseconds from_now) const;
+
+  // Starts and ends the records of processes to come (RECORD_EXEC, RECORD_FORK).
+  [[nodiscard]] Status follow_processes(bool follow);
+
+ private:
+  struct Loaded;
+  Stencils();
+  Status take_apart();
+
+  std::unique_ptr<Loaded> loaded_;
+  std::array<Stencil, stencil_count> stencils_;
+  std::uint32_t frames_key_type_ = 0;
+  std::uint32_t frames_value_type_ = 0;
+};
+
+}  // namespace diagnose::compile
