@@ -1,0 +1,22 @@
+// The words of messages: values as shown, nearest words.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace diagnose::spec {
+
+// `text` in backquotes, cut to a line's length, control characters escaped: safe on a terminal.
+[[nodiscard]] std::string ticked(std::string_view text);
+
+// "0x7f"
+[[nodiscard]] std::string hex(unsigned char byte);
+
+// "`a`, `b` or `c`"
+[[nodiscard]] std::string one_of(const std::vector<std::string>& words);
+
+// "did you mean `labels`?" if a known word is near, else "use `a`, `b` or `c`".
+[[nodiscard]] std::string suggestion(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace diagnose::spec
