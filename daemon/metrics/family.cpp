@@ -85,9 +85,8 @@ void combine(const Shape& shape, const Series& from, Series& into) {
 
 // Numbers are different as labels if they are different as bytes; texts need not be.
 bool labels_may_meet(const Shape& shape) {
-  return std::any_of(shape.key.columns.begin(), shape.key.columns.end(), [](const event::Column& column) {
-    return column.type == event::ColumnType::text || column.type == event::ColumnType::nanoseconds;
-  });
+  return std::any_of(shape.key.columns.begin(), shape.key.columns.end(),
+                     [](const event::Column& column) { return column.type == event::ColumnType::text; });
 }
 
 std::size_t hash_of(const Series& series) {
