@@ -21,10 +21,10 @@ namespace diagnose::test {
 Ended run_cli(const std::string& socket, const Command& arguments, std::chrono::milliseconds patience = 60s);
 
 struct DaemonOptions {
-  std::map<std::string, std::string> specs;  // file name -> text, in --specs before the start
-  std::string config;                        // text of diagnosed.yaml; empty: no --config
-  Command extra;                             // further arguments
-  std::shared_ptr<TemporaryFolder> folder;   // to start in the folder of an earlier one
+  std::map<std::string, std::string> specs = {};  // file name -> text, in --specs before the start
+  std::string config = {};                        // text of diagnosed.yaml; empty: no --config
+  Command extra = {};                             // further arguments
+  std::shared_ptr<TemporaryFolder> folder = {};   // to start in the folder of an earlier one
 };
 
 class Daemon {
