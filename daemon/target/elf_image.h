@@ -1,0 +1,80 @@
+// One ELF file, read by offset into memory of our own: a file that shrinks or lies while we read gives an error, never
+// a fault (a mapping would raise SIGBUS).  Every offset and size is held against the file before it is used.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "target/answer.h"
+
+namespace diagnose::target {
+
+[[nodiscard]] std::string hex(std::uint64_t number);  // "0x1f"
+
+// A defined symbol of type function or ifunc, from .symtab or .dynsym.
+struct Symbol {
+  std::string_view name;  // version suffix ("@@GLIBC_2.2.5") cut off; lives as long as the image
+  LinkAddress address{};
+  std::uint64_t size = 0;     // bytes
+  std::uint32_t section = 0;  // 0: none told
+  bool ifunc = false;
+};
+
+class ElfImage {
+ public:
+  // Reads headers, symbols and build id.  Borrows `fd`, which must outlive the image; `name` is for messages.
+  // Fails for anything but a little-endian x86-64 executable or shared object, and for one that is truncated or lies.
+  [[nodiscard]] static Result<ElfImage> open(int fd, std::string name);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& build_id() const { return build_id_; }
+  [[nodiscard]] bool stripped() const { return stripped_; }
+  [[nodiscard]] const std::vector<Symbol>& symbols() const { return symbols_; }
+
+  // Why code at `symbol` cannot be probed, or nothing: it must have a size and lie in an executable segment and
+  // section.
+  [[nodiscard]] std::optional<std::string> refusal(const Symbol& symbol) const;
+  // Through the executable PT_LOAD that holds it.  Fails outside of those.
+  [[nodiscard]] Result<FileOffset> file_offset(LinkAddress address) const;
+  // The bytes of `range`, as the file has them.
+  [[nodiscard]] Result<std::vector<std::uint8_t>> code(Range range) const;
+
+ private:
+  struct Segment {
+    std::uint64_t address, offset, size;  // of what the file holds
+  };
+  struct Section {
+    std::uint32_t type = 0;
+    std::uint32_t link = 0;
+    bool executable = false;
+    std::uint64_t address = 0, offset = 0, size = 0, entry_size = 0;
+  };
+
+  ElfImage(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+
+  [[nodiscard]] Error lie(std::string why) const;
+  [[nodiscard]] Status read_at(std::uint64_t offset, void* out, std::size_t size, const char* part) const;
+  [[nodiscard]] Status read_headers();
+  [[nodiscard]] Status read_segments(std::uint64_t offset, std::uint32_t count);
+  [[nodiscard]] Status read_sections(std::uint64_t offset, std::uint32_t count);
+  [[nodiscard]] Status read_symbols(const Section& table);
+  [[nodiscard]] Status read_build_id(std::uint64_t offset, std::uint64_t size);
+
+  int fd_ = -1;  // borrowed
+  std::string name_;
+  std::uint64_t file_size_ = 0;
+  std::string build_id_;
+  bool stripped_ = true;
+  std::vector<Segment> code_segments_;
+  std::vector<Section> sections_;
+  std::vector<std::vector<char>> strings_;  // string tables, each with a NUL of our own behind it
+  std::vector<Symbol> symbols_;
+};
+
+}  // namespace diagnose::target

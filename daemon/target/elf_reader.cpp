@@ -1,0 +1,264 @@
+#include "target/elf_reader.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/limits.h"
+#include "target/code.h"
+#include "target/elf_image.h"
+#include "target/exits.h"
+#include "target/names.h"
+#include "target/nearest.h"
+#include "target/pattern.h"
+
+namespace diagnose::target {
+namespace {
+
+Range range_of(const Symbol& symbol) {
+  return {symbol.address, LinkAddress{raw(symbol.address) + symbol.size}};
+}
+
+// One reading of one file.
+class Reading {
+ public:
+  Reading(const ElfImage& image, const FileRequest& request, FunctionPattern pattern, Decoder decoder)
+      : image_(image), request_(request), pattern_(std::move(pattern)), decoder_(std::move(decoder)) {}
+
+  Result<FileAnswer> run();
+
+ private:
+  void select();
+  void drop_parts();
+  void add(std::span<const Symbol* const> group);
+  void find_colds();
+  void claim_cold(Function& function);
+  void add_exits(Function& function);
+  void refuse(std::string_view symbol, const std::string& why);
+  [[nodiscard]] Result<Site> site(SiteKind kind, const Instruction& instruction);
+
+  const ElfImage& image_;
+  const FileRequest& request_;
+  FunctionPattern pattern_;
+  Decoder decoder_;
+  std::vector<const Symbol*> chosen_;
+  std::unordered_multimap<std::string_view, const Symbol*> colds_;  // by the symbol of their parent
+  std::unordered_map<std::string_view, std::size_t> parents_;       // how many functions bear that symbol
+  FileAnswer answer_;
+};
+
+void Reading::refuse(std::string_view symbol, const std::string& why) {
+  constexpr std::size_t told_max = 100;  // a glob over a stripped runtime may match thousands
+  if (answer_.refused.size() == told_max) answer_.refused.emplace_back("more are not listed");
+  if (answer_.refused.size() < told_max) answer_.refused.push_back(demangle(symbol) + ": " + why);
+}
+
+void Reading::select() {
+  for (const Symbol& symbol : image_.symbols()) {
+    if (pattern_.matches(symbol.name)) chosen_.push_back(&symbol);
+  }
+  // By address; at one address the name that a person wrote before the compiler's clones of it.
+  std::sort(chosen_.begin(), chosen_.end(), [](const Symbol* a, const Symbol* b) {
+    if (a->address != b->address) return a->address < b->address;
+    if (a->size != b->size) return a->size > b->size;
+    if (a->name.size() != b->name.size()) return a->name.size() < b->name.size();
+    return a->name < b->name;
+  });
+}
+
+// `f.part.0` is called by `f` itself: with both probed a call would count twice.
+void Reading::drop_parts() {
+  std::unordered_set<std::string_view> whole;
+  for (const Symbol* symbol : chosen_) {
+    if (!is_part(symbol->name)) whole.insert(without_clones(symbol->name));
+  }
+  std::erase_if(chosen_, [&](const Symbol* symbol) {
+    if (!is_part(symbol->name) || pattern_.is_symbol(symbol->name)) return false;
+    if (!whole.contains(without_clones(symbol->name))) return false;
+    refuse(symbol->name, std::string(symbol->name) +
+                             " is a part of it that it calls; calls whose first part was inlined are not seen (give "
+                             "this name to probe the part)");
+    return true;
+  });
+}
+
+Result<Site> Reading::site(SiteKind kind, const Instruction& instruction) {
+  auto offset = image_.file_offset(instruction.address);
+  if (!offset) return failure(offset.error());
+  Site site;
+  site.kind = kind;
+  site.address = instruction.address;
+  site.offset = *offset;
+  site.instruction = decoder_.text(instruction);
+  site.length = instruction.length;
+  site.bytes.assign(instruction.bytes.begin(), instruction.bytes.end());
+  site.cost = cost(instruction, kind == SiteKind::entry);
+  if (kind == SiteKind::tail) site.tail = instruction.tail;
+  return site;
+}
+
+// `group`: all chosen symbols at one address.
+void Reading::add(std::span<const Symbol* const> group) {
+  const auto usable = std::find_if(group.begin(), group.end(), [&](const Symbol* s) { return !image_.refusal(*s); });
+  if (usable == group.end()) {
+    refuse(group.front()->name, *image_.refusal(*group.front()));
+    return;
+  }
+  const Symbol& symbol = **usable;
+  constexpr std::uint64_t instruction_bytes_max = 15;
+  const Range head{symbol.address, LinkAddress{raw(symbol.address) + std::min(symbol.size, instruction_bytes_max)}};
+  const auto bytes = image_.code(head);
+  if (!bytes) return refuse(symbol.name, bytes.error().why);
+  const auto entry = decoder_.decode(*bytes, symbol.address);
+  if (!entry) return refuse(symbol.name, "its first bytes are no instruction");
+  if (const auto why = refusal(*entry)) return refuse(symbol.name, "its first instruction cannot be probed: " + *why);
+  auto entry_site = site(SiteKind::entry, *entry);
+  if (!entry_site) return refuse(symbol.name, entry_site.error().why);
+  Function function;
+  function.symbol = symbol.name;
+  function.name = demangle(without_clones(symbol.name));
+  for (const Symbol* other : group) {
+    const bool known = other->name == symbol.name ||
+                       std::find(function.names.begin(), function.names.end(), other->name) != function.names.end();
+    if (!known) function.names.emplace_back(other->name);
+  }
+  function.body = range_of(symbol);
+  function.sites.push_back(std::move(*entry_site));
+  answer_.functions.push_back(std::move(function));
+}
+
+void Reading::find_colds() {
+  std::unordered_set<std::string_view> wanted;
+  for (const Function& function : answer_.functions) {
+    wanted.insert(function.symbol);
+    wanted.insert(function.names.begin(), function.names.end());
+  }
+  std::unordered_map<std::string_view, std::unordered_set<std::uint64_t>> addresses;
+  for (const Symbol& symbol : image_.symbols()) {
+    if (is_cold(symbol.name)) {
+      const std::string_view parent = cold_parent(symbol.name);
+      if (wanted.contains(parent) && !image_.refusal(symbol)) colds_.emplace(parent, &symbol);
+    } else if (wanted.contains(symbol.name)) {
+      addresses[symbol.name].insert(raw(symbol.address));
+    }
+  }
+  for (const auto& [name, places] : addresses) parents_[name] = places.size();
+}
+
+// Local symbols of several translation units may share a name.  Then a cold part belongs to the function that jumps
+// into it or that it jumps back to.
+void Reading::claim_cold(Function& function) {
+  std::vector<std::string_view> names(function.names.begin(), function.names.end());
+  names.push_back(function.symbol);
+  const auto jumps_into = [&](const Range& from, const Range& to) {
+    auto bytes = image_.code(from);
+    if (!bytes) return false;
+    const auto targets = jump_targets(decoder_, {from, std::move(*bytes)});
+    return std::any_of(targets.begin(), targets.end(),
+                       [&](LinkAddress target) { return target >= to.low && target < to.high; });
+  };
+  for (const std::string_view name : names) {
+    const auto [first, last] = colds_.equal_range(name);
+    const bool unique = parents_[name] == 1;
+    for (auto cold = first; cold != last; ++cold) {
+      const Range range = range_of(*cold->second);
+      const bool known = std::any_of(function.cold.begin(), function.cold.end(),
+                                     [&](const Range& other) { return other.low == range.low; });
+      if (known) continue;
+      if (unique || jumps_into(function.body, range) || jumps_into(range, function.body))
+        function.cold.push_back(range);
+    }
+  }
+  std::sort(function.cold.begin(), function.cold.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
+}
+
+void Reading::add_exits(Function& function) {
+  std::vector<Stretch> stretches;
+  std::vector<Range> ranges = function.cold;
+  ranges.insert(ranges.begin(), function.body);
+  for (const Range& range : ranges) {
+    auto bytes = image_.code(range);
+    if (!bytes) {
+      function.exits_error = bytes.error().why;
+      return;
+    }
+    stretches.push_back({range, std::move(*bytes)});
+  }
+  Exits found = find_exits(decoder_, stretches);
+  function.exits_error = std::move(found.error);
+  if (!function.exits_error.empty()) return;
+  for (const Exit& exit : found.exits) {
+    auto exit_site = site(exit.kind, exit.instruction);
+    if (!exit_site) {
+      function.exits_error = exit_site.error().why;
+      function.sites.resize(1);
+      return;
+    }
+    function.sites.push_back(std::move(*exit_site));
+  }
+  std::sort(function.sites.begin() + 1, function.sites.end(),
+            [](const Site& a, const Site& b) { return a.address < b.address; });
+}
+
+Result<FileAnswer> Reading::run() {
+  answer_.build_id = image_.build_id();
+  answer_.stripped = image_.stripped();
+  select();
+  drop_parts();
+  for (std::size_t at = 0; at < chosen_.size();) {
+    std::size_t end = at + 1;
+    while (end < chosen_.size() && chosen_[end]->address == chosen_[at]->address) ++end;
+    add(std::span(chosen_).subspan(at, end - at));
+    at = end;
+    const std::size_t most = request_.functions_max != 0 ? request_.functions_max : limits::sites_per_probe;
+    if (answer_.functions.size() > most) {
+      return failure({.what = "find `" + request_.function + "`",
+                      .where = request_.name,
+                      .why = "it matches more than " + std::to_string(most) + " functions",
+                      .mend = "narrow the pattern"});
+    }
+  }
+  if (!answer_.functions.empty()) find_colds();
+  for (Function& function : answer_.functions) {
+    claim_cold(function);
+    if (request_.exits) add_exits(function);
+  }
+  if (answer_.functions.empty() && answer_.refused.empty()) {
+    answer_.nearest = nearest(image_.symbols(), pattern_.plain_name());
+  }
+  return std::move(answer_);
+}
+
+class ElfReader final : public FileReader {
+ public:
+  Result<FileAnswer> read(const FileRequest& request) override {
+    auto pattern = FunctionPattern::parse(request.function);
+    if (!pattern) return failure(pattern.error());
+    auto image = ElfImage::open(request.fd, request.name);
+    if (!image) return failure(image.error());
+    if (!request.build_id.empty() && request.build_id != image->build_id()) {
+      return failure({.what = "find `" + request.function + "`",
+                      .where = request.name,
+                      .why = image->build_id().empty()
+                                 ? "the file has no build id"
+                                 : "its build id is " + image->build_id() + ", the spec wants " + request.build_id,
+                      .mend = "check which build is running, or leave `build_id` out"});
+    }
+    auto decoder = Decoder::make();
+    if (!decoder) return failure(decoder.error());
+    return Reading(*image, request, std::move(*pattern), std::move(*decoder)).run();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<FileReader> make_elf_reader() {
+  return std::make_unique<ElfReader>();
+}
+
+}  // namespace diagnose::target
