@@ -34,6 +34,7 @@ Daemon::Daemon(const DaemonOptions& options)
   for (const auto& [name, text] : options.specs) write_spec(name, text);
   // The log goes to a file: nobody reads a pipe while the test is busy.
   Command command = {"/bin/sh", "-c", "exec \"$@\" 2>\"$0\"", folder_->file("log")};
+  command.insert(command.end(), options.wrapper.begin(), options.wrapper.end());
   for (const std::string& argument : daemon_command(*folder_, port_)) command.push_back(argument);
   if (!options.config.empty()) {
     write_file(folder_->file("diagnosed.yaml"), options.config);

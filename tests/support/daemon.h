@@ -25,6 +25,7 @@ struct DaemonOptions {
   std::string config = {};                        // text of diagnosed.yaml; empty: no --config
   Command extra = {};                             // further arguments
   std::shared_ptr<TemporaryFolder> folder = {};   // to start in the folder of an earlier one
+  Command wrapper = {};                           // a program that becomes diagnosed: setpriv and its options
 };
 
 class Daemon {
