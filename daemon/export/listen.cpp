@@ -110,7 +110,10 @@ Result<Listener> listen_on(const std::string& listen) {
     for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
       if ((at->ai_family == family) != only) continue;
       auto socket = bind_to(*at);
-      if (socket) return Listener{.socket = std::move(*socket), .address = address_of(socket->get())};
+      if (socket) {
+        std::string bound = address_of(socket->get());
+        return Listener{.socket = std::move(*socket), .address = std::move(bound)};
+      }
       if (first_error == 0 || first_error == EAFNOSUPPORT) first_error = socket.error();
     }
     return std::nullopt;
