@@ -55,7 +55,11 @@ struct Evaluation {
   Function admit;                   // records only: (ctx, frame, 0, ledger) -> 0|1, run before room is reserved
   Function evaluate;                // fold: value, key, bucket; record: fills the payload
   event::Layout key;                // labels (fold), in struct evaluation::key
-  event::Layout payload;            // records: labels, then fields, `value` among them
+  event::Layout payload;            // records: labels as in `key`, then `value` if any, then a log's fields
+  // Records: where the `key.size` bytes of the labels begin in the payload (0, or 8 behind a log's word of null bits),
+  // and the column of the value; -1 if there is none.
+  std::uint32_t payload_key_offset = 0;
+  std::int32_t payload_value_offset = -1;
   std::vector<std::int64_t> bounds;  // histogram: inclusive upper bounds in the value's own unit, ascending
   std::vector<double> shown_bounds;  // the same as shown (`le`): seconds for times
 };

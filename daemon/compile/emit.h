@@ -1,0 +1,21 @@
+// What is to be computed -> BPF functions, after the contract of compile/evaluation.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "compile/evaluation.h"
+#include "compile/lower.h"
+
+namespace diagnose::compile {
+
+enum class Filter { here, in_admit };  // whether `evaluate` tests `where` and samples
+
+// Nullopt: the expressions are too large for one BPF function.
+[[nodiscard]] std::optional<Function> emit_evaluate(const Lowered& instrument, Filter filter);
+[[nodiscard]] std::optional<Function> emit_admit(const Lowered& instrument);
+// `arguments`: by slot of the frame, the number of the argument that it keeps.
+[[nodiscard]] Function emit_capture(const std::vector<std::int64_t>& arguments);
+
+}  // namespace diagnose::compile

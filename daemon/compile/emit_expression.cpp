@@ -1,0 +1,646 @@
+#include "compile/emit_expression.h"
+
+#include <algorithm>
+#include <asm/ptrace.h>
+#include <cstddef>
+#include <cstring>
+
+#include "bpf/contract.h"
+#include "compile/check_arithmetic.h"
+
+namespace diagnose::compile {
+namespace {
+
+// The BPF stack of an evaluation: `work_bytes` for what helpers write, then spilled values.  In all at most 192 bytes.
+constexpr std::int32_t work_bytes = 64;
+constexpr std::size_t spills_max = 16;
+// The deepest temporary that a computation may start at: it uses up to three above.
+constexpr std::size_t deepest = 2;
+
+bool is_leaf(const Typed& node) {
+  switch (node.op) {
+    case Op::constant:
+    case Op::argument:
+    case Op::saved:
+    case Op::result:
+    case Op::elapsed:
+    case Op::start:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_immediate(const Typed& node) {
+  return node.op == Op::constant && fits_immediate(node.value);
+}
+
+bool is_commutative(Op op) {
+  return op == Op::add || op == Op::multiply || op == Op::bit_and || op == Op::bit_or || op == Op::bit_xor ||
+         op == Op::minimum || op == Op::maximum;
+}
+
+std::uint8_t alu_of(Op op) {
+  switch (op) {
+    case Op::add:
+      return BPF_ADD;
+    case Op::subtract:
+      return BPF_SUB;
+    case Op::multiply:
+      return BPF_MUL;
+    case Op::divide:
+      return BPF_DIV;
+    case Op::modulo:
+      return BPF_MOD;
+    case Op::bit_and:
+      return BPF_AND;
+    case Op::bit_or:
+      return BPF_OR;
+    default:
+      return BPF_XOR;
+  }
+}
+
+Op mirrored(Op op) {
+  switch (op) {
+    case Op::less:
+      return Op::greater;
+    case Op::less_equal:
+      return Op::greater_equal;
+    case Op::greater:
+      return Op::less;
+    case Op::greater_equal:
+      return Op::less_equal;
+    default:
+      return op;
+  }
+}
+
+Op negated(Op op) {
+  switch (op) {
+    case Op::equal:
+      return Op::unequal;
+    case Op::unequal:
+      return Op::equal;
+    case Op::less:
+      return Op::greater_equal;
+    case Op::less_equal:
+      return Op::greater;
+    case Op::greater:
+      return Op::less_equal;
+    default:
+      return Op::less;
+  }
+}
+
+std::uint8_t jump_of(Op op, bool is_signed) {
+  switch (op) {
+    case Op::equal:
+      return BPF_JEQ;
+    case Op::unequal:
+      return BPF_JNE;
+    case Op::less:
+      return is_signed ? BPF_JSLT : BPF_JLT;
+    case Op::less_equal:
+      return is_signed ? BPF_JSLE : BPF_JLE;
+    case Op::greater:
+      return is_signed ? BPF_JSGT : BPF_JGT;
+    default:
+      return is_signed ? BPF_JSGE : BPF_JGE;
+  }
+}
+
+// How many temporaries `node` takes at once (Sethi and Ullman 1970): the needier side goes first, so that an expression
+// of n operands needs about log2(n).
+unsigned need_of(const Typed& node) {
+  if (node.children.empty()) return 1;
+  unsigned first = 0;
+  unsigned second = 0;
+  for (const TypedPtr& child : node.children) {
+    const unsigned need = need_of(*child);
+    second = std::max(second, std::min(first, need));
+    first = std::max(first, need);
+  }
+  return first == second ? first + 1 : first;
+}
+
+void floor_of(Assembler& code, const std::vector<std::uint64_t>& values, std::size_t low, std::size_t high,
+              std::array<Register, 3> registers, Assembler::Label done) {
+  const auto [of, to, scratch] = registers;
+  if (low == high) {
+    code.constant(to, static_cast<std::int64_t>(values[low]));
+    return code.jump(done);
+  }
+  const std::size_t middle = (low + high + 1) / 2;
+  const Assembler::Label upper = code.label();
+  const auto value = static_cast<std::int64_t>(values[middle]);
+  if (fits_immediate(value)) {
+    code.jump_if_constant(BPF_JGE, of, static_cast<std::int32_t>(value), upper);
+  } else {
+    code.constant(scratch, value);
+    code.jump_if(BPF_JGE, of, scratch, upper);
+  }
+  floor_of(code, values, low, middle - 1, registers, done);
+  code.bind(upper);
+  floor_of(code, values, middle, high, registers, done);
+}
+
+}  // namespace
+
+Needs operator|(const Needs& a, const Needs& b) {
+  return {a.calls || b.calls, a.ctx || b.ctx, a.frame || b.frame, a.ledger || b.ledger};
+}
+
+Needs needs_of(const Typed& value) {
+  Needs needs;
+  switch (value.op) {
+    case Op::argument:
+    case Op::result:
+      needs.ctx = true;
+      break;
+    case Op::saved:
+    case Op::elapsed:
+    case Op::start:
+      needs.frame = true;
+      break;
+    case Op::now:
+    case Op::pid:
+    case Op::tid:
+    case Op::uid:
+    case Op::cpu:
+    case Op::comm:
+      needs.calls = true;
+      break;
+    case Op::read:
+    case Op::string:
+      needs.calls = needs.ledger = true;
+      break;
+    default:
+      break;
+  }
+  for (const TypedPtr& child : value.children) needs = needs | needs_of(*child);
+  return needs;
+}
+
+std::int32_t argument_offset(std::int64_t number) {
+  static constexpr std::array<std::int32_t, 6> offsets = {offsetof(pt_regs, rdi), offsetof(pt_regs, rsi),
+                                                          offsetof(pt_regs, rdx), offsetof(pt_regs, rcx),
+                                                          offsetof(pt_regs, r8),  offsetof(pt_regs, r9)};
+  return offsets[static_cast<std::size_t>(number)];
+}
+
+Registers Registers::of(bool calls) {
+  if (!calls) return {};
+  return {
+      BPF_REG_6, BPF_REG_7, BPF_REG_8, BPF_REG_9, {BPF_REG_0, BPF_REG_1, BPF_REG_2, BPF_REG_3, BPF_REG_4, BPF_REG_5}};
+}
+
+void emit_floor_of(Assembler& code, const std::vector<std::uint64_t>& values, Register of, Register to,
+                   Register scratch) {
+  const Assembler::Label done = code.label();
+  floor_of(code, values, 0, values.size() - 1, {of, to, scratch}, done);
+  code.bind(done);
+}
+
+void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
+  const Register to = temporary(depth);
+  switch (node.op) {
+    case Op::null_:
+      return code_.jump(null_);
+    case Op::constant:
+    case Op::argument:
+    case Op::saved:
+    case Op::result:
+    case Op::elapsed:
+    case Op::start:
+      return leaf_load(to, node);
+    case Op::now:
+    case Op::pid:
+    case Op::tid:
+    case Op::uid:
+    case Op::cpu:
+      return helper_value(node, to);
+    case Op::read:
+      return read(node, to);
+    case Op::convert:
+      return convert(node, depth);
+    case Op::negate:
+    case Op::complement:
+      value(*node.children[0], depth);
+      if (node.op == Op::negate) code_.negate(to);
+      if (node.op == Op::complement) code_.alu_constant(BPF_XOR, to, -1);
+      return wrap(to, node.type);
+    case Op::absolute:
+      value(*node.children[0], depth);
+      absolute(to);
+      return wrap(to, node.type);
+    case Op::magnitude:
+      return magnitude(node, depth);
+    case Op::choose:
+      return choose(node, depth);
+    case Op::shift_left:
+    case Op::shift_right:
+      return shift(node, depth);
+    case Op::divide:
+    case Op::modulo:
+      return divide(node, depth);
+    case Op::minimum:
+    case Op::maximum:
+      return extreme(node, depth);
+    case Op::add:
+    case Op::subtract:
+    case Op::multiply:
+    case Op::bit_and:
+    case Op::bit_or:
+    case Op::bit_xor:
+      return arithmetic(node, depth);
+    default:
+      return truth_value(node, depth);
+  }
+}
+
+void ExpressionEmitter::leaf_load(Register to, const Typed& node) {
+  switch (node.op) {
+    case Op::constant:
+      return code_.constant(to, node.value);
+    case Op::argument:
+      return code_.load(to, registers_.ctx, argument_offset(node.value), 8);
+    case Op::result:
+      return code_.load(to, registers_.ctx, offsetof(pt_regs, rax), 8);
+    case Op::elapsed:
+      return code_.load(to, registers_.frame, offsetof(frame, elapsed_ns), 8);
+    case Op::start:
+      return code_.load(to, registers_.frame, offsetof(frame, start_ns), 8);
+    default:
+      return code_.load(to, registers_.frame,
+                        static_cast<std::int32_t>(sizeof(frame) + 8 * static_cast<std::size_t>(node.value)), 8);
+  }
+}
+
+void ExpressionEmitter::helper_value(const Typed& node, Register to) {
+  switch (node.op) {
+    case Op::now:
+      code_.call(BpfCall::ktime_get_ns);
+      break;
+    case Op::uid:
+      code_.call(BpfCall::get_current_uid_gid);
+      break;
+    case Op::cpu:
+      code_.call(BpfCall::get_smp_processor_id);
+      break;
+    default:
+      code_.call(BpfCall::get_current_pid_tgid);
+      break;
+  }
+  if (node.op == Op::pid) code_.alu_constant(BPF_RSH, BPF_REG_0, 32);
+  if (node.op == Op::tid || node.op == Op::uid || node.op == Op::cpu) code_.low_word(BPF_REG_0);
+  code_.move(to, BPF_REG_0);
+}
+
+// A value into r3, where the reading helpers want their address.  Nothing else is live.
+void ExpressionEmitter::address(const Typed& node) {
+  if (is_leaf(node)) return leaf_load(BPF_REG_3, node);
+  value(node, 0);
+  code_.move(BPF_REG_3, temporary(0));
+}
+
+void ExpressionEmitter::read(const Typed& node, Register to) {
+  constexpr std::int32_t place = -8;
+  address(*node.children[0]);
+  code_.move(BPF_REG_1, BPF_REG_10);
+  code_.alu_constant(BPF_ADD, BPF_REG_1, place);
+  code_.constant(BPF_REG_2, node.type.bytes);
+  code_.call(BpfCall::probe_read_user);
+  code_.jump_if_constant(BPF_JNE, BPF_REG_0, 0, unreadable_);
+  code_.load(to, BPF_REG_10, place, node.type.bytes);
+  if (node.type.kind == TypeKind::boolean) {
+    const Assembler::Label done = code_.label();
+    code_.jump_if_constant(BPF_JEQ, to, 0, done);
+    code_.constant(to, 1);
+    code_.bind(done);
+  } else if (node.type.is_signed && node.type.bytes < 8) {
+    cut(to, node.type);
+  }
+}
+
+void ExpressionEmitter::zero(Register base, std::int32_t offset, std::uint32_t size) {
+  for (std::uint32_t at = 0; at < size; at += 8) code_.store_constant(base, offset + static_cast<std::int32_t>(at), 0);
+}
+
+void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size) {
+  const bool is_comm = node.op == Op::comm;
+  if (node.op == Op::null_) return code_.jump(null_);
+  if (!is_comm) address(*node.children[0]);
+  zero(base, offset, size);
+  code_.move(BPF_REG_1, base);
+  if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_1, offset);
+  code_.constant(BPF_REG_2, size);
+  code_.call(is_comm ? BpfCall::get_current_comm : BpfCall::probe_read_user_str);
+  if (!is_comm) code_.jump_if_constant(BPF_JSLT, BPF_REG_0, 0, unreadable_);
+}
+
+void ExpressionEmitter::compare_text(const Typed& node, bool when, Assembler::Label target) {
+  const Typed& left = *node.children[0];
+  const std::string& literal = node.text;
+  // One character more than the literal has, and a NUL: enough to see that the target's text is longer.
+  auto size = static_cast<std::uint32_t>((literal.size() + 2 + 7) & ~std::size_t{7});
+  if (left.op == Op::comm || size > left.type.text_bytes) size = left.type.text_bytes;
+  const std::int32_t place = -static_cast<std::int32_t>(size);
+  text(left, BPF_REG_10, place, size);
+  const bool jump_if_equal = (node.op == Op::text_equal) == when;
+  const Assembler::Label behind = code_.label();
+  const Assembler::Label differs = jump_if_equal ? behind : target;
+  // Bytes behind the literal's NUL are zero only if the target's text ends there as well, or was cut exactly there.
+  for (std::uint32_t at = 0; at < size; at += 8) {
+    std::int64_t word = 0;
+    if (at < literal.size()) std::memcpy(&word, literal.data() + at, std::min<std::size_t>(8, literal.size() - at));
+    code_.load(BPF_REG_1, BPF_REG_10, place + static_cast<std::int32_t>(at), 8);
+    if (fits_immediate(word)) {
+      code_.jump_if_constant(BPF_JNE, BPF_REG_1, static_cast<std::int32_t>(word), differs);
+    } else {
+      code_.constant(BPF_REG_2, word);
+      code_.jump_if(BPF_JNE, BPF_REG_1, BPF_REG_2, differs);
+    }
+  }
+  if (jump_if_equal) code_.jump(target);
+  code_.bind(behind);
+}
+
+// After an operation whose result may not fit in 32 bits.
+void ExpressionEmitter::wrap(Register value, const Type& type) {
+  if (type.kind == TypeKind::integer && type.bytes == 4) cut(value, type);
+}
+
+// Any 64 bits to the canonical form of `type`.
+void ExpressionEmitter::cut(Register value, const Type& type) {
+  const std::int32_t unused = 64 - 8 * type.bytes;
+  if (unused == 0) return;
+  if (type.is_signed) {
+    code_.alu_constant(BPF_LSH, value, unused);
+    code_.alu_constant(BPF_ARSH, value, unused);
+  } else if (type.bytes == 4) {
+    code_.low_word(value);
+  } else {
+    code_.alu_constant(BPF_AND, value, type.bytes == 1 ? 0xff : 0xffff);
+  }
+}
+
+void ExpressionEmitter::convert(const Typed& node, std::size_t depth) {
+  const Typed& from = *node.children[0];
+  value(from, depth);
+  if (extends(from.type, node.type)) return;
+  const Register to = temporary(depth);
+  if (node.type.kind != TypeKind::boolean) return cut(to, node.type);
+  const Assembler::Label done = code_.label();
+  code_.jump_if_constant(BPF_JEQ, to, 0, done);
+  code_.constant(to, 1);
+  code_.bind(done);
+}
+
+void ExpressionEmitter::truth_value(const Typed& node, std::size_t depth) {
+  const Register to = temporary(depth);
+  const Assembler::Label no = code_.label();
+  const Assembler::Label done = code_.label();
+  branch(node, false, no, depth);
+  code_.constant(to, 1);
+  code_.jump(done);
+  code_.bind(no);
+  code_.constant(to, 0);
+  code_.bind(done);
+}
+
+void ExpressionEmitter::choose(const Typed& node, std::size_t depth) {
+  const Assembler::Label otherwise = code_.label();
+  const Assembler::Label done = code_.label();
+  branch(*node.children[0], false, otherwise, depth);
+  value(*node.children[1], depth);
+  code_.jump(done);
+  code_.bind(otherwise);
+  value(*node.children[2], depth);
+  code_.bind(done);
+}
+
+ExpressionEmitter::Operands ExpressionEmitter::operands(const Typed& left, const Typed& right, std::size_t depth,
+                                                        bool immediate) {
+  if (immediate && is_immediate(right)) {
+    value(left, depth);
+    return {temporary(depth), 0, true, static_cast<std::int32_t>(right.value)};
+  }
+  const bool left_calls = needs_of(left).calls;
+  const bool right_calls = needs_of(right).calls;
+  const bool right_first = left_calls != right_calls ? right_calls : need_of(right) > need_of(left);
+  const Typed& first = right_first ? right : left;
+  const Typed& second = right_first ? left : right;
+  value(first, depth);
+  if (needs_of(second).calls || (depth >= deepest && !is_leaf(second))) {
+    if (spilled_ >= spills_max) {
+      stack_is_full_ = true;
+      return {};
+    }
+    const std::int32_t place = -work_bytes - 8 * static_cast<std::int32_t>(++spilled_);
+    code_.store(BPF_REG_10, place, temporary(depth));
+    value(second, depth);
+    code_.move(temporary(depth + 1), temporary(depth));
+    code_.load(temporary(depth), BPF_REG_10, place, 8);
+    --spilled_;
+  } else {
+    value(second, depth + 1);
+  }
+  const Register a = temporary(depth);
+  const Register b = temporary(depth + 1);
+  return right_first ? Operands{b, a} : Operands{a, b};
+}
+
+void ExpressionEmitter::arithmetic(const Typed& node, std::size_t depth) {
+  const Typed* left = node.children[0].get();
+  const Typed* right = node.children[1].get();
+  const bool swaps = is_commutative(node.op);
+  if (swaps && left->op == Op::constant) std::swap(left, right);
+  Operands at = operands(*left, *right, depth, true);
+  const std::uint8_t op = alu_of(node.op);
+  if (at.is_immediate) {
+    code_.alu_constant(op, at.left, at.immediate);
+  } else {
+    if (swaps && at.left != temporary(depth)) std::swap(at.left, at.right);
+    code_.alu(op, at.left, at.right);
+  }
+  code_.move(temporary(depth), at.left);
+  const bool stays = node.op == Op::bit_and || node.op == Op::bit_or || node.op == Op::bit_xor;
+  if (!stays) wrap(temporary(depth), node.type);
+}
+
+void ExpressionEmitter::shift(const Typed& node, std::size_t depth) {
+  const Typed& count = *node.children[1];
+  const std::int32_t mask = 8 * node.type.bytes - 1;
+  std::uint8_t op = BPF_LSH;
+  if (node.op == Op::shift_right) op = node.type.is_signed ? BPF_ARSH : BPF_RSH;
+  const Register to = temporary(depth);
+  if (count.op == Op::constant) {
+    value(*node.children[0], depth);
+    code_.alu_constant(op, to, static_cast<std::int32_t>(count.value & mask));
+  } else {
+    const Operands at = operands(*node.children[0], count, depth, false);
+    code_.alu_constant(BPF_AND, at.right, mask);
+    code_.alu(op, at.left, at.right);
+    code_.move(to, at.left);
+  }
+  if (node.op == Op::shift_left) wrap(to, node.type);
+}
+
+void ExpressionEmitter::absolute(Register of) {
+  const Assembler::Label done = code_.label();
+  code_.jump_if_constant(BPF_JSGE, of, 0, done);
+  code_.negate(of);
+  code_.bind(done);
+}
+
+// BPF divides without sign before cpu v4 (Linux 6.6), so signs are taken off and put back.
+void ExpressionEmitter::divide_by_constant(const Typed& node, std::size_t depth) {
+  const Register to = temporary(depth);
+  const auto divisor = static_cast<std::int32_t>(node.children[1]->value);
+  value(*node.children[0], depth);
+  if (!node.type.is_signed) return code_.alu_constant(alu_of(node.op), to, divisor);
+  const Register sign = temporary(depth + 1);
+  const Assembler::Label done = code_.label();
+  code_.move(sign, to);
+  absolute(to);
+  code_.alu_constant(alu_of(node.op), to, divisor);
+  code_.jump_if_constant(BPF_JSGE, sign, 0, done);
+  code_.negate(to);
+  code_.bind(done);
+}
+
+void ExpressionEmitter::divide(const Typed& node, std::size_t depth) {
+  const Typed& divisor = *node.children[1];
+  if (is_immediate(divisor) && divisor.value > 0) return divide_by_constant(node, depth);
+  const Operands at = operands(*node.children[0], divisor, depth, false);
+  const std::uint8_t op = alu_of(node.op);
+  if (divisor.op != Op::constant) code_.jump_if_constant(BPF_JEQ, at.right, 0, null_);
+  if (!node.type.is_signed) {
+    code_.alu(op, at.left, at.right);
+    return code_.move(temporary(depth), at.left);
+  }
+  const Register sign = temporary(depth + 2);
+  const Assembler::Label done = code_.label();
+  code_.move(sign, at.left);
+  if (node.op == Op::divide) code_.alu(BPF_XOR, sign, at.right);  // a remainder has the dividend's sign
+  absolute(at.left);
+  absolute(at.right);
+  code_.alu(op, at.left, at.right);
+  code_.jump_if_constant(BPF_JSGE, sign, 0, done);
+  code_.negate(at.left);
+  code_.bind(done);
+  code_.move(temporary(depth), at.left);
+  wrap(temporary(depth), node.type);  // INT_MIN / -1
+}
+
+void ExpressionEmitter::extreme(const Typed& node, std::size_t depth) {
+  const Typed* left = node.children[0].get();
+  const Typed* right = node.children[1].get();
+  if (left->op == Op::constant) std::swap(left, right);
+  const Operands at = operands(*left, *right, depth, true);
+  const std::uint8_t keeps = jump_of(node.op == Op::minimum ? Op::less_equal : Op::greater_equal, node.type.is_signed);
+  const Assembler::Label done = code_.label();
+  if (at.is_immediate) {
+    code_.jump_if_constant(keeps, at.left, at.immediate, done);
+    code_.constant(at.left, at.immediate);
+  } else {
+    code_.jump_if(keeps, at.left, at.right, done);
+    code_.move(at.left, at.right);
+  }
+  code_.bind(done);
+  code_.move(temporary(depth), at.left);
+}
+
+void ExpressionEmitter::top_bit(Register of, Register scratch) {
+  const auto fold = [&](std::uint8_t op, std::int32_t by) {
+    code_.move(scratch, of);
+    code_.alu_constant(BPF_RSH, scratch, by);
+    code_.alu(op, of, scratch);
+  };
+  for (const std::int32_t by : {1, 2, 4, 8, 16, 32}) fold(BPF_OR, by);
+  fold(BPF_XOR, 1);
+}
+
+void ExpressionEmitter::magnitude(const Typed& node, std::size_t depth) {
+  const Register of = temporary(depth);
+  const Register positive = temporary(depth + 1);
+  const Register power = temporary(depth + 2);
+  const Register scratch = temporary(depth + 3);
+  const bool is_signed = node.type.is_signed;
+  value(*node.children[0], depth);
+  code_.move(positive, of);
+  if (is_signed) absolute(positive);
+  const auto base = static_cast<std::uint64_t>(node.value);
+  if (base == 2) {
+    top_bit(positive, scratch);
+    code_.move(power, positive);
+  } else {
+    const unsigned bits = 8U * node.type.bytes - (is_signed ? 1U : 0U);
+    const std::uint64_t most = is_signed ? std::uint64_t{1} << bits : ~std::uint64_t{0} >> (64U - bits);
+    std::vector<std::uint64_t> values = {0, 1};
+    while (values.back() <= most / base) values.push_back(values.back() * base);
+    emit_floor_of(code_, values, positive, power, scratch);
+  }
+  if (is_signed) {
+    const Assembler::Label done = code_.label();
+    code_.jump_if_constant(BPF_JSGE, of, 0, done);
+    code_.negate(power);
+    code_.bind(done);
+  }
+  code_.move(of, power);
+}
+
+void ExpressionEmitter::branch(const Typed& node, bool when, Assembler::Label target, std::size_t depth) {
+  switch (node.op) {
+    case Op::constant:
+      if ((node.value != 0) == when) code_.jump(target);
+      return;
+    case Op::null_:
+      return code_.jump(null_);
+    case Op::not_:
+      return branch(*node.children[0], !when, target, depth);
+    case Op::and_:
+    case Op::or_: {
+      const bool decisive = node.op == Op::or_;  // the left side's truth that decides
+      const Assembler::Label behind = code_.label();
+      branch(*node.children[0], decisive, decisive == when ? target : behind, depth);
+      branch(*node.children[1], when, target, depth);
+      return code_.bind(behind);
+    }
+    case Op::convert:
+      if (node.type.kind == TypeKind::boolean) return branch(*node.children[0], when, target, depth);
+      break;
+    case Op::equal:
+    case Op::unequal:
+    case Op::less:
+    case Op::less_equal:
+    case Op::greater:
+    case Op::greater_equal:
+      return compare(node, when, target, depth);
+    case Op::text_equal:
+    case Op::text_unequal:
+      return compare_text(node, when, target);
+    default:
+      break;
+  }
+  value(node, depth);
+  code_.jump_if_constant(when ? BPF_JNE : BPF_JEQ, temporary(depth), 0, target);
+}
+
+void ExpressionEmitter::compare(const Typed& node, bool when, Assembler::Label target, std::size_t depth) {
+  const Typed* left = node.children[0].get();
+  const Typed* right = node.children[1].get();
+  Op op = when ? node.op : negated(node.op);
+  const bool is_signed = left->type.is_signed;
+  if (left->op == Op::constant) {
+    std::swap(left, right);
+    op = mirrored(op);
+  }
+  const Operands at = operands(*left, *right, depth, true);
+  const std::uint8_t jump = jump_of(op, is_signed);
+  if (at.is_immediate) return code_.jump_if_constant(jump, at.left, at.immediate, target);
+  code_.jump_if(jump, at.left, at.right, target);
+}
+
+}  // namespace diagnose::compile

@@ -1,0 +1,99 @@
+// One typed expression -> instructions.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "compile/assembler.h"
+#include "compile/check.h"
+
+namespace diagnose::compile {
+
+// What an expression needs of the function that it is in.
+struct Needs {
+  bool calls = false;  // of helpers: r0-r5 do not survive them
+  bool ctx = false;
+  bool frame = false;
+  bool ledger = false;  // something may be unreadable
+};
+[[nodiscard]] Needs needs_of(const Typed& value);
+[[nodiscard]] Needs operator|(const Needs& a, const Needs& b);
+
+// Where the function's arguments live, and which registers are free.
+struct Registers {
+  Register ctx = BPF_REG_1, frame = BPF_REG_2, out = BPF_REG_3, ledger = BPF_REG_4;
+  std::array<Register, 6> temporaries = {BPF_REG_0, BPF_REG_5, BPF_REG_6, BPF_REG_7, BPF_REG_8, BPF_REG_9};
+
+  // Without helper calls the arguments stay where they are; with them they move behind the calls' reach.
+  [[nodiscard]] static Registers of(bool calls);
+};
+
+// Temporaries are a stack: `value(x, depth)` leaves x in temporary `depth` and may use those above it.  Helpers are
+// called only while no temporary is in use; what must survive one is on the BPF stack.
+class ExpressionEmitter {
+ public:
+  ExpressionEmitter(Assembler& code, const Registers& registers) : code_(code), registers_(registers) {}
+
+  // Where the following expressions go when they are null, or unreadable (which is to be counted, and then null).
+  void on_null(Assembler::Label null, Assembler::Label unreadable) {
+    null_ = null;
+    unreadable_ = unreadable;
+  }
+
+  void value(const Typed& node, std::size_t depth = 0);
+  // Jumps to `target` if the truth of `node` is `when`; else falls through.
+  void branch(const Typed& node, bool when, Assembler::Label target, std::size_t depth = 0);
+  // A text into `size` bytes, a multiple of 8, at base + offset; the rest is zero.
+  void text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);
+  void zero(Register base, std::int32_t offset, std::uint32_t size);
+
+  [[nodiscard]] Register temporary(std::size_t depth) const { return registers_.temporaries[depth]; }
+  [[nodiscard]] bool stack_is_full() const { return stack_is_full_; }
+
+ private:
+  struct Operands {
+    Register left = 0, right = 0;
+    bool is_immediate = false;  // the right one is `immediate`
+    std::int32_t immediate = 0;
+  };
+
+  Operands operands(const Typed& left, const Typed& right, std::size_t depth, bool immediate);
+  void leaf_load(Register to, const Typed& node);
+  void helper_value(const Typed& node, Register to);
+  void read(const Typed& node, Register to);
+  void address(const Typed& node);  // into r3
+  void truth_value(const Typed& node, std::size_t depth);
+  void convert(const Typed& node, std::size_t depth);
+  void choose(const Typed& node, std::size_t depth);
+  void arithmetic(const Typed& node, std::size_t depth);
+  void shift(const Typed& node, std::size_t depth);
+  void divide(const Typed& node, std::size_t depth);
+  void divide_by_constant(const Typed& node, std::size_t depth);
+  void extreme(const Typed& node, std::size_t depth);
+  void absolute(Register of);
+  void magnitude(const Typed& node, std::size_t depth);
+  void top_bit(Register of, Register scratch);
+  void compare(const Typed& node, bool when, Assembler::Label target, std::size_t depth);
+  void compare_text(const Typed& node, bool when, Assembler::Label target);
+  void wrap(Register value, const Type& type);
+  void cut(Register value, const Type& type);
+
+  Assembler& code_;
+  const Registers& registers_;
+  Assembler::Label null_ = 0;
+  Assembler::Label unreadable_ = 0;
+  std::size_t spilled_ = 0;
+  bool stack_is_full_ = false;
+};
+
+// Where argument `number` is in struct pt_regs (System V x86-64 ABI 3.2.3).
+[[nodiscard]] std::int32_t argument_offset(std::int64_t number);
+
+// Emits a search for the largest of `values` (ascending, unsigned, values[0] == 0) that is not above `of`; it is left
+// in `to`.
+void emit_floor_of(Assembler& code, const std::vector<std::uint64_t>& values, Register of, Register to,
+                   Register scratch);
+
+}  // namespace diagnose::compile

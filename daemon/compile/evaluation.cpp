@@ -1,0 +1,292 @@
+#include "compile/evaluation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "compile/check.h"
+#include "compile/check_arithmetic.h"
+#include "compile/check_names.h"
+#include "compile/emit.h"
+#include "compile/lower.h"
+#include "compile/parse.h"
+
+namespace diagnose::compile {
+namespace {
+
+constexpr TextLimits label_texts{32, limits::string_bytes};  // short by default: keys are hashed at each call
+constexpr TextLimits compared_texts{limits::string_bytes, limits::string_bytes};
+constexpr std::size_t nullable_fields = 64;  // bits of the word of nulls
+
+spec::Place advanced(spec::Place place, std::size_t position) {
+  if (place.column > 0) place.column += static_cast<int>(position);
+  return place;
+}
+
+// The expressions of one instrument, checked.
+struct Expressions {
+  TypedPtr where, value;
+  std::vector<TypedPtr> labels, fields;
+};
+
+class InstrumentCompiler {
+ public:
+  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, SavedValues& saved,
+                     std::vector<spec::Fault>& faults)
+      : probe_(probe), instrument_(instrument), saved_(saved), faults_(faults), faults_before_(faults.size()) {}
+
+  Evaluation run() {
+    expressions();
+    if (!failed()) value();
+    if (!failed()) phase();
+    if (!failed()) buckets();
+    if (!failed()) layouts();
+    if (!failed()) functions();
+    return std::move(made_);
+  }
+
+ private:
+  using InstrumentType = spec::InstrumentType;
+
+  [[nodiscard]] bool failed() const { return faults_.size() > faults_before_; }
+  void fail(spec::Place place, std::string what, std::string why, std::string mend) {
+    faults_.push_back({std::move(place), std::move(what), std::move(why), std::move(mend)});
+  }
+  [[nodiscard]] bool is_log() const { return instrument_.type == InstrumentType::log; }
+
+  TypedPtr expression(const spec::Text& text, TextLimits texts) {
+    const auto tree = parse(text.text);
+    if (!tree) {
+      const Issue& issue = tree.error();
+      fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
+      return nullptr;
+    }
+    Checked checked = check(**tree, texts);
+    for (const Issue& issue : checked.issues) {
+      fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
+    }
+    mention("result", checked.result_at, text);
+    mention("elapsed", checked.elapsed_at, text);
+    return std::move(checked.root);
+  }
+
+  // The first of the names that only a return event knows.
+  void mention(const char* name, std::optional<std::size_t> at, const spec::Text& text) {
+    if (!at) return;
+    if (!mentioned_) mentioned_ = {name, advanced(text.place, *at)};
+  }
+
+  void expressions() {
+    if (instrument_.where) {
+      made_of_.where = expression(*instrument_.where, compared_texts);
+      condition(made_of_.where);
+    }
+    for (const spec::Label& label : instrument_.labels) {
+      made_of_.labels.push_back(expression(label.expression, label_texts));
+    }
+    if (instrument_.value) {
+      made_of_.value = expression(*instrument_.value, is_log() ? field_texts() : compared_texts);
+    } else {
+      default_value();
+    }
+    if (!is_log() || !instrument_.message) return;
+    for (const spec::Text& field : instrument_.message->expressions) {
+      made_of_.fields.push_back(expression(field, field_texts()));
+    }
+  }
+
+  void condition(TypedPtr& where) {
+    if (!where) return;
+    if (where->type.kind == TypeKind::text) {
+      return fail(instrument_.where->place, "where", "a text is no condition", "compare it: `comm == \"...\"`");
+    }
+    where = converted(std::move(where), boolean_type);
+    if (where->op == Op::constant && where->value != 0) where = nullptr;
+  }
+
+  [[nodiscard]] TextLimits field_texts() const {
+    const std::size_t bytes = std::clamp<std::size_t>(probe_.limits.string_bytes, 8, limits::string_bytes);
+    const auto rounded = (static_cast<std::uint32_t>(bytes) + 7U) & ~7U;
+    return {rounded, rounded};
+  }
+
+  void default_value() {
+    switch (instrument_.type) {
+      case InstrumentType::counter:
+        made_of_.value = constant(1, long_type);
+        break;
+      case InstrumentType::histogram:
+        made_of_.value = named_value("elapsed", 0);
+        mention("elapsed", 0, {"elapsed", instrument_.place});
+        break;
+      case InstrumentType::gauge:
+        if (instrument_.operation == spec::GaugeOperation::inc || instrument_.operation == spec::GaugeOperation::dec) {
+          made_of_.value = constant(1, long_type);
+        } else {
+          fail(instrument_.place, "gauge", "has no value", "add `value:`, or `operation: inc`");
+        }
+        break;
+      case InstrumentType::log:
+        break;
+    }
+  }
+
+  // A metric's value is 64 bits wide, signed unless it cannot be.
+  void value() {
+    TypedPtr& value = made_of_.value;
+    if (!value || is_log()) return;
+    const spec::Place& place = instrument_.value ? instrument_.value->place : instrument_.place;
+    if (value->type.kind == TypeKind::text) {
+      return fail(place, "value", "a text is no number", "make it a label, or use `type: log`");
+    }
+    const bool decreases =
+        instrument_.type == InstrumentType::gauge && instrument_.operation == spec::GaugeOperation::dec;
+    const bool adds =
+        decreases || (instrument_.type == InstrumentType::gauge && instrument_.operation == spec::GaugeOperation::inc);
+    Type type = extends(value->type, long_type) && (value->type.bytes < 8 || value->type.is_signed)
+                    ? long_type
+                    : unsigned_long_type;
+    if (adds) type = long_type;  // what is taken off may lead below zero
+    type.is_time = value->type.is_time;
+    value = converted(std::move(value), type);
+    if (decreases) value = unary(Op::negate, type, std::move(value));
+    if (instrument_.type == InstrumentType::counter && value->op == Op::constant && type.is_signed &&
+        value->value < 0) {
+      return fail(place, "value", "a counter never goes down", "use a gauge with `operation: dec`");
+    }
+    made_.unit_is_time = value->type.is_time;
+    made_.value_is_signed = value->type.is_signed;
+  }
+
+  void phase() {
+    const bool at_call = instrument_.event ? *instrument_.event == spec::Event::call : !mentioned_;
+    if (at_call && mentioned_) {
+      const bool by_default = instrument_.type == InstrumentType::histogram && !instrument_.value;
+      return fail(mentioned_->second, std::string("`") + mentioned_->first + "`",
+                  by_default ? "a histogram without `value` shows it, and it is not known at the call"
+                             : "not known at the call",
+                  by_default ? "add `value:`, or write `event: return`" : "write `event: return`");
+    }
+    made_.phase = at_call ? Phase::call : Phase::return_;
+    made_.needs_frame = !at_call;
+    place(made_of_.where);
+    place(made_of_.value);
+    for (const TypedPtr& label : made_of_.labels) place(label);
+    for (const TypedPtr& field : made_of_.fields) place(field);
+  }
+
+  void place(const TypedPtr& value) {
+    if (value) saved_.place(*value, made_.phase);
+  }
+
+  void buckets() {
+    if (instrument_.type != InstrumentType::histogram) return;
+    const auto& written = instrument_.buckets;
+    if (written && written->in_time != made_.unit_is_time) {
+      return fail(written->place, "buckets",
+                  made_.unit_is_time ? "the value is a time, the bounds are plain numbers"
+                                     : "the bounds are times, the value is a plain number",
+                  made_.unit_is_time ? "write their unit: `10us`" : "write plain numbers");
+    }
+    if (written && written->bounds.size() > limits::buckets) {
+      return fail(written->place, "buckets", "more than " + std::to_string(limits::buckets), "use fewer");
+    }
+    Bounds bounds = bounds_of(written, made_.unit_is_time);
+    made_.bounds = std::move(bounds.native);
+    made_.shown_bounds = std::move(bounds.shown);
+  }
+
+  void layouts() {
+    for (std::size_t i = 0; i < made_of_.labels.size(); ++i) {
+      auto write = append(made_.key, instrument_.labels[i].name, std::move(made_of_.labels[i]));
+      if (write) lowered_.writes.push_back(std::move(*write));
+    }
+    const bool fits = made_.key.size <= KEY_MAX;
+    if (!is_log() && !fits && probe_.aggregate == spec::Aggregate::kernel) {
+      return fail(instrument_.labels.front().expression.place, "labels",
+                  "they take " + std::to_string(made_.key.size) + " bytes, and the kernel folds at most " +
+                      std::to_string(static_cast<int>(KEY_MAX)),
+                  "shorten texts with `str(x, n)`, or use `aggregate: events`");
+    }
+    made_.fold = !is_log() && fits && probe_.aggregate != spec::Aggregate::events;
+    if (made_.fold) {
+      for (Write& write : lowered_.writes) write.offset += static_cast<std::uint32_t>(offsetof(evaluation, key));
+      lowered_.value = Write{.value = std::move(made_of_.value), .offset = offsetof(evaluation, value)};
+    } else {
+      payload();
+    }
+  }
+
+  void payload() {
+    event::Layout& payload = made_.payload;
+    const auto nullable = std::count_if(made_of_.fields.begin(), made_of_.fields.end(),
+                                        [](const TypedPtr& field) { return can_be_null(*field); });
+    if (static_cast<std::size_t>(nullable) > nullable_fields) {
+      return fail(instrument_.place, "message", "more than 64 expressions that may be null", "use fewer");
+    }
+    if (nullable > 0) {
+      lowered_.nulls_offset = 0;
+      payload.size = 8;
+    }
+    made_.payload_key_offset = payload.size;
+    for (Write& write : lowered_.writes) write.offset += payload.size;
+    payload.columns = made_.key.columns;
+    for (event::Column& column : payload.columns) column.offset += payload.size;
+    payload.size += made_.key.size;
+    if (made_of_.value) {
+      const auto offset = static_cast<std::int32_t>(payload.size);
+      lowered_.value = append(payload, "value", std::move(made_of_.value));
+      if (lowered_.value) made_.payload_value_offset = offset;
+    }
+    int bit = 0;
+    for (std::size_t i = 0; i < made_of_.fields.size(); ++i) {
+      const bool may_be_null = can_be_null(*made_of_.fields[i]);
+      auto write = append(payload, instrument_.message->expressions[i].text, std::move(made_of_.fields[i]));
+      if (!write) continue;
+      if (may_be_null) payload.columns.back().null_bit = write->null_bit = bit++;
+      lowered_.writes.push_back(std::move(*write));
+    }
+  }
+
+  void functions() {
+    lowered_.where = std::move(made_of_.where);
+    lowered_.sample_every = instrument_.sample_every;
+    lowered_.refuse_negative = instrument_.type == InstrumentType::counter &&
+                               lowered_.value->value->op != Op::constant && lowered_.value->value->type.is_signed;
+    if (made_.fold && instrument_.type == InstrumentType::histogram) lowered_.bounds = made_.bounds;
+    std::optional<Function> admit = made_.fold ? Function{} : emit_admit(lowered_);
+    std::optional<Function> evaluate = emit_evaluate(lowered_, made_.fold ? Filter::here : Filter::in_admit);
+    if (!admit || !evaluate) {
+      return fail(instrument_.place, "instrument", "its expressions are too large for one BPF function",
+                  "simplify them, or split them over several instruments");
+    }
+    made_.admit = std::move(*admit);
+    made_.evaluate = std::move(*evaluate);
+  }
+
+  const spec::Probe& probe_;
+  const spec::Instrument& instrument_;
+  SavedValues& saved_;
+  std::vector<spec::Fault>& faults_;
+  std::size_t faults_before_;
+  Expressions made_of_;
+  std::optional<std::pair<const char*, spec::Place>> mentioned_;
+  Lowered lowered_;
+  Evaluation made_;
+};
+
+}  // namespace
+
+Evaluated evaluate(const spec::Probe& probe) {
+  Evaluated evaluated;
+  SavedValues saved;
+  for (const spec::Instrument& instrument : probe.instruments) {
+    InstrumentCompiler compiler(probe, instrument, saved, evaluated.faults);
+    evaluated.probe.instruments.push_back(compiler.run());
+  }
+  evaluated.probe.saved = saved.saved();
+  if (!saved.arguments().empty()) evaluated.probe.capture = emit_capture(saved.arguments());
+  return evaluated;
+}
+
+}  // namespace diagnose::compile
