@@ -1,0 +1,37 @@
+#include <string>
+
+#include "cli/terminal.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+#include "control/protocol.h"
+#include "spec/read.h"
+
+namespace diagnose::cli {
+
+using nlohmann::json;
+
+Exit check(const std::vector<std::string>& files, const Settings& settings) {
+  Exit exit = Exit::done;
+  json shown = json::array();
+  for (const std::string& file : files) {
+    const spec::Document document = spec::read_file(file);
+    json errors = json::array();
+    json probes = json::array();
+    for (const spec::Fault& fault : document.faults) {
+      errors.push_back(control::to_json(fault.error()));
+      if (!settings.json) tell(Error{.what = fault.text(), .where = {}, .why = {}, .mend = {}}, settings);
+    }
+    for (const spec::Probe& probe : document.probes) probes.push_back(probe.id);
+    if (!document.faults.empty()) {
+      exit = Exit::refused;
+    } else if (!settings.json) {
+      print(printable(file) + ": ok, " + std::to_string(document.probes.size()) +
+            (document.probes.size() == 1 ? " probe\n" : " probes\n"));
+    }
+    shown.push_back({{"file", file}, {"probes", std::move(probes)}, {"errors", std::move(errors)}});
+  }
+  if (settings.json) print_json({{"files", std::move(shown)}});
+  return exit;
+}
+
+}  // namespace diagnose::cli

@@ -1,0 +1,30 @@
+#include <chrono>
+
+#include "cli/render.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+
+namespace diagnose::cli {
+
+using nlohmann::json;
+
+Exit events(const std::vector<std::string>& ids, const Settings& settings) {
+  auto client = Client::connect(settings.socket);
+  if (!client) return tell(client.error(), settings);
+  const Style style = style_of_stdout();
+  client->on_notification([&](const json& event) {
+    if (settings.json) {
+      print_json(event);
+    } else {
+      print(event_text(event, style));
+    }
+  });
+  const auto following = client->call("events", {{"ids", ids}});
+  if (!following) return tell(following.error(), settings);
+  for (;;) {
+    const auto heard = client->listen(std::chrono::steady_clock::now() + std::chrono::hours(1));
+    if (!heard) return tell(heard.error(), settings);
+  }
+}
+
+}  // namespace diagnose::cli
