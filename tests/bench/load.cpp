@@ -1,0 +1,64 @@
+#include "bench/load.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+namespace diagnose::bench {
+namespace {
+
+// The sum of the numbers behind `key` in a /proc status file.
+long field(const std::filesystem::path& file, const std::string& key) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind(key, 0) == 0) return std::stol(line.substr(key.size()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Load::Load() : process_({test::program_path("bench_target")}) {
+  process_.line();
+}
+
+std::string Load::path() const {
+  return test::program_path("bench_target");
+}
+
+double Load::ns_per_call(long calls) {
+  process_.write("run " + std::to_string(calls) + "\n");
+  return std::stod(process_.line());
+}
+
+long Load::pace(long per_second, long milliseconds) {
+  process_.write("pace " + std::to_string(per_second) + " " + std::to_string(milliseconds) + "\n");
+  return std::stol(process_.line(std::chrono::milliseconds(milliseconds) + std::chrono::seconds(20)));
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+double resident_mb(pid_t pid) {
+  return static_cast<double>(field("/proc/" + std::to_string(pid) + "/status", "VmRSS:")) * 1024 / 1e6;
+}
+
+long context_switches(pid_t pid) {
+  long switches = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    switches += field(task.path() / "status", "voluntary_ctxt_switches:");
+    switches += field(task.path() / "status", "nonvoluntary_ctxt_switches:");
+  }
+  return switches;
+}
+
+}  // namespace diagnose::bench

@@ -1,0 +1,33 @@
+// The target of the measurements, and what is measured of processes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "support/process.h"
+
+namespace diagnose::bench {
+
+class Load {
+ public:
+  Load();
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+  [[nodiscard]] std::string path() const;
+  double ns_per_call(long calls);                 // of `hot`, measured by the target itself
+  long pace(long per_second, long milliseconds);  // calls made
+
+ private:
+  test::Process process_;
+};
+
+[[nodiscard]] double median(std::vector<double> values);  // NaN if there are none
+
+[[nodiscard]] double milliseconds_since(std::chrono::steady_clock::time_point start);
+
+// VmRSS, MB (10^6 bytes).
+[[nodiscard]] double resident_mb(pid_t pid);
+
+// Context switches of all its threads so far, voluntary or not.
+[[nodiscard]] long context_switches(pid_t pid);
+
+}  // namespace diagnose::bench
