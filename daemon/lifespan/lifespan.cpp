@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "lifespan/shown.h"
+
 namespace diagnose::lifespan {
 namespace {
 
@@ -24,15 +26,9 @@ constexpr std::array<TimeUnit, 4> units{{{"d", 86'400}, {"h", 3'600}, {"m", 60},
 constexpr std::string_view mend =
     "write `10` (minutes), `90s`, `10m`, `2h`, `7d`, `500 hits`, `10m or 500 hits` or `forever`";
 
-std::string clipped(std::string_view text) {
-  constexpr std::size_t shown = 60;
-  if (text.size() <= shown) return std::string(text);
-  return std::string(text.substr(0, shown)) + "...";
-}
-
 tl::unexpected<Error> refused(std::string_view text, std::string why) {
   return failure(
-      {.what = "lifespan `" + clipped(text) + "`", .where = {}, .why = std::move(why), .mend = std::string(mend)});
+      {.what = "lifespan `" + shown(text) + "`", .where = {}, .why = std::move(why), .mend = std::string(mend)});
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -52,7 +48,7 @@ std::string_view next_part(std::string_view& rest) {
 Result<void> add_time(std::string_view text, std::uint64_t number, std::string_view unit, Lifespan& lifespan) {
   if (unit.empty()) unit = "m";
   const auto* found = std::find_if(units.begin(), units.end(), [&](const TimeUnit& one) { return one.name == unit; });
-  if (found == units.end()) return refused(text, "`" + clipped(unit) + "` is not a unit of time");
+  if (found == units.end()) return refused(text, "`" + shown(unit) + "` is not a unit of time");
   if (lifespan.time) return refused(text, "it has two times");
   const auto longest_s = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(longest).count());
   if (number > longest_s / static_cast<std::uint64_t>(found->seconds))
@@ -66,8 +62,7 @@ Result<void> add_part(std::string_view text, std::string_view part, Lifespan& li
   if (part.starts_with('-')) return refused(text, "it must be greater than zero");
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-  if (error == std::errc::invalid_argument)
-    return refused(text, "`" + clipped(part) + "` does not begin with a number");
+  if (error == std::errc::invalid_argument) return refused(text, "`" + shown(part) + "` does not begin with a number");
   const std::string_view unit = trimmed(part.substr(static_cast<std::size_t>(end - part.data())));
   const bool is_hits = unit == "hits" || unit == "hit";
   if (error == std::errc::result_out_of_range || (is_hits && number > most_hits)) {
@@ -96,21 +91,21 @@ Result<Lifespan> parse(std::string_view text) {
 
 std::string text(const Lifespan& lifespan) {
   if (lifespan.forever()) return "forever";
-  std::string shown;
+  std::string out;
   if (lifespan.time) {
     // parse() knows no fractions; up, so that nothing ends early.
     const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(*lifespan.time).count();
     for (const TimeUnit& unit : units) {
       if (seconds % unit.seconds != 0) continue;
-      shown = std::to_string(seconds / unit.seconds) + std::string(unit.name);
+      out = std::to_string(seconds / unit.seconds) + std::string(unit.name);
       break;
     }
   }
   if (lifespan.hits) {
-    if (!shown.empty()) shown += " or ";
-    shown += std::to_string(*lifespan.hits) + (*lifespan.hits == 1 ? " hit" : " hits");
+    if (!out.empty()) out += " or ";
+    out += std::to_string(*lifespan.hits) + (*lifespan.hits == 1 ? " hit" : " hits");
   }
-  return shown;
+  return out;
 }
 
 std::optional<Clock::time_point> expiry(const Lifespan& lifespan, Clock::time_point lastmodified) {

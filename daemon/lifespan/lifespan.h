@@ -23,16 +23,16 @@ struct Lifespan {
   friend bool operator==(const Lifespan&, const Lifespan&) = default;
 };
 
-// Fails (error with `what`, `why`, `mend`; the caller adds `where`) on anything else, zero and negative numbers included,
-// and on times beyond 100 years.
+// Fails (error with `what`, `why`, `mend`; the caller adds `where`) on anything else, zero and negative numbers
+// included, and on times beyond 100 years.
 [[nodiscard]] Result<Lifespan> parse(std::string_view text);
 
-// The shortest text with a unit that parse() reads back as `lifespan`: "10m or 500 hits".  Parts of a second are rounded up.
+// The shortest text with a unit that parse() reads back as `lifespan`: "10m or 500 hits".  Parts of a second are
+// rounded up.
 [[nodiscard]] std::string text(const Lifespan& lifespan);
 
 // expires = lastmodified + lifespan; nullopt: never by time.
-[[nodiscard]] std::optional<Clock::time_point> expiry(const Lifespan& lifespan,
-                                                      Clock::time_point lastmodified);
+[[nodiscard]] std::optional<Clock::time_point> expiry(const Lifespan& lifespan, Clock::time_point lastmodified);
 
 // RFC 3339 in UTC with seconds: "2026-11-20T12:00:00Z"; reads fractions and offsets as well.
 [[nodiscard]] std::string rfc3339(Clock::time_point time);

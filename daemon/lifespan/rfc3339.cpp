@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "lifespan/lifespan.h"
+#include "lifespan/shown.h"
 
 namespace diagnose::lifespan {
 namespace {
@@ -68,17 +69,17 @@ std::string rfc3339(Clock::time_point time) {
   const auto day = floor<days>(seconds_since);
   const year_month_day date{day};
   const hh_mm_ss clock{seconds_since - day};
-  std::array<char, 64> shown{};
-  std::snprintf(shown.data(), shown.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+  std::array<char, 64> out{};
+  std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                 static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
                 static_cast<int>(clock.seconds().count()));
-  return shown.data();
+  return out.data();
 }
 
 Result<Clock::time_point> parse_rfc3339(std::string_view text) {
   const auto refused = [&](std::string why) {
-    return failure({.what = "time `" + std::string(text.substr(0, 60)) + "`",
+    return failure({.what = "time `" + shown(text) + "`",
                     .where = {},
                     .why = std::move(why),
                     .mend = "write it as `2026-11-20T12:00:00Z` or `2026-11-20T13:00:00+01:00`"});

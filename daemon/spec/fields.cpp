@@ -11,7 +11,7 @@ namespace diagnose::spec {
 namespace {
 
 std::string key_name(std::string_view key) {
-  return "`" + std::string(key) + "`";
+  return ticked(key);
 }
 std::string key_with(std::string_view key, const Node& node) {
   return ticked(std::string(key) + ": " + node.text);

@@ -64,7 +64,7 @@ Limits read_limits(const Node& node, Faults& faults) {
 void read_end(const Fields& fields, Probe& probe, Faults& faults) {
   const auto text = [&](std::string_view key) -> std::optional<std::string> {
     const Node* node = fields.find(key);
-    return node == nullptr ? std::nullopt : text_of(*node, key, faults);
+    return node == nullptr ? std::nullopt : line_of(*node, key, faults);
   };
   const auto refused = [&](std::string_view key, const Error& error) {
     faults.add(*fields.find(key), error.what, error.why, error.mend);
@@ -115,7 +115,7 @@ void check_tags(const Node& tags, const std::vector<Instrument>& instruments, Fa
   for (const Node::Entry& tag : tags.entries) {
     if (tag.value->kind != Node::Kind::scalar) {
       faults.add(*tag.value, "the tag " + ticked(tag.key->text), "must be text, not " + kind_of(*tag.value),
-                 "write `" + tag.key->text + ": text`, or move it out of `tags`");
+                 "write " + ticked(tag.key->text + ": text") + ", or move it out of `tags`");
     }
     if (!check_label_name(*tag.key, "tag", faults)) continue;
     const bool taken = std::any_of(instruments.begin(), instruments.end(), [&](const Instrument& instrument) {

@@ -46,7 +46,7 @@ void read_exe(const Node& node, Target& target, Faults& faults) {
   target.pattern = *exe;
   if (std::string_view("/*?[").find(exe->front()) != std::string_view::npos) return;
   faults.add(node, ticked("exe: " + *exe), "is not an absolute path and not a glob",
-             "write the whole path, `exe: '*/" + *exe + "'`, or `comm: NAME`");
+             "write the whole path, " + ticked("exe: '*/" + *exe + "'") + ", or `comm: NAME`");
 }
 
 void read_comm(const Node& node, Target& target, Faults& faults) {

@@ -7,8 +7,9 @@ bool within(unsigned char byte, unsigned char low, unsigned char high) {
   return byte >= low && byte <= high;
 }
 
-// Bytes of the character at the start of `rest`; 0 if there is none.
-std::size_t character(std::string_view rest) {
+}  // namespace
+
+std::size_t character_bytes(std::string_view rest) {
   const auto at = [&](std::size_t i) { return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0; };
   const auto first = static_cast<unsigned char>(at(0));
   const auto tail = [&](std::size_t i) { return within(static_cast<unsigned char>(at(i)), 0x80, 0xbf); };
@@ -28,11 +29,9 @@ std::size_t character(std::string_view rest) {
   return 0;
 }
 
-}  // namespace
-
 std::optional<std::size_t> first_not_text(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t length = character(bytes.substr(at, 4));
+    const std::size_t length = character_bytes(bytes.substr(at, 4));
     if (length == 0) return at;
     at += length;
   }

@@ -52,19 +52,36 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return found == nullptr ? std::string{} : *found;
 }
 
-std::string ticked(std::string_view text) {
-  constexpr std::size_t shown = 80;
-  const std::string_view kept = prefix(text, shown);
-  std::string out = "`";
-  for (const char letter : kept) {
-    const auto byte = static_cast<unsigned char>(letter);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += letter == '\n' ? "\\n" : "\\x" + hex(byte).substr(2);
+std::string printable(std::string_view text) {
+  constexpr std::size_t line = 80;
+  std::string_view rest = prefix(text, line);
+  const bool cut = rest.size() < text.size();
+  std::string out;
+  const auto escape = [&] {
+    out += "\\x" + hex(static_cast<unsigned char>(rest.front())).substr(2);
+    rest.remove_prefix(1);
+  };
+  while (!rest.empty()) {
+    const bool c1_control = rest.size() > 1 && rest[0] == '\xc2' && static_cast<unsigned char>(rest[1]) < 0xa0;
+    if (rest.front() == '\n') {
+      out += "\\n";
+      rest.remove_prefix(1);
+    } else if (c1_control) {
+      escape();
+      escape();
+    } else if (rest.front() == '\t' || rest.front() == '\r' || rest.front() == '\x7f' || character_bytes(rest) == 0) {
+      escape();
     } else {
-      out += letter;
+      const std::size_t next = character_bytes(rest);
+      out += rest.substr(0, next);
+      rest.remove_prefix(next);
     }
   }
-  return out + (kept.size() < text.size() ? "...`" : "`");
+  return cut ? out + "..." : out;
+}
+
+std::string ticked(std::string_view text) {
+  return "`" + printable(text) + "`";
 }
 
 std::string hex(unsigned char byte) {

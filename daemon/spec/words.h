@@ -7,7 +7,10 @@
 
 namespace diagnose::spec {
 
-// `text` in backquotes, cut to a line's length, control characters escaped: safe on a terminal.
+// `text` cut to a line's length; control characters and what is no UTF-8 as \xNN: safe on a terminal and in JSON.
+[[nodiscard]] std::string printable(std::string_view text);
+
+// The same in backquotes.
 [[nodiscard]] std::string ticked(std::string_view text);
 
 // "0x7f"

@@ -228,7 +228,7 @@ tl::expected<NodePtr, Fault> parse_yaml(std::string_view text, const std::string
   } catch (const Refused& refused) {
     return tl::unexpected(refused.fault);
   } catch (const YAML::Exception& error) {
-    return fault(error.mark, error.msg, mend_for(error.msg));
+    return fault(error.mark, printable(error.msg), mend_for(error.msg));
   } catch (const std::exception& error) {  // the parser's own containers
     return fault(YAML::Mark::null_mark(), error.what(), "simplify the file");
   }

@@ -134,7 +134,7 @@ TEST(Read, EmptyFilesHoldNoProbesAndNoFault) {
 TEST(Read, ATopLevelWithoutProbesIsAFault) {
   EXPECT_THAT(faults_of("{}"), ElementsAre(HasSubstr("`probes:` is missing")));
   EXPECT_THAT(faults_of("target: m:f\n"),
-              ElementsAre(HasSubstr("`probes:` is missing"), HasSubstr("unknown key `target`")));
+              ElementsAre(HasSubstr("unknown key `target`"), HasSubstr("`probes:` is missing")));
   EXPECT_THAT(faults_of("- a\n"),
               ElementsAre("t.yaml:1:1: the file: must be a mapping, not a list: begin it with `probes:`"));
   EXPECT_THAT(faults_of("hello"),
@@ -146,15 +146,16 @@ TEST(Read, ATopLevelWithoutProbesIsAFault) {
   EXPECT_THAT(faults_of("probes: {[a]: 1}"),
               ElementsAre(HasSubstr("a probe's id: must be text"), HasSubstr("a probe: must be a mapping")));
   EXPECT_THAT(faults_of("[a]: 1"),
-              ElementsAre(HasSubstr("`probes:` is missing"), HasSubstr("a key: must be text, not a list")));
+              ElementsAre(HasSubstr("a key: must be text, not a list"), HasSubstr("`probes:` is missing")));
 }
 
 TEST(Read, IdsAreCheckedAndMayNotRepeat) {
-  for (const std::string id : {"a", "0", "a.b-c_d", std::string(64, 'x').c_str()}) {
+  for (const std::string& id : std::vector<std::string>{"a", "0", "a.b-c_d", std::string(64, 'x')}) {
     EXPECT_THAT(faults_of("probes: {" + id + ": {target: 'm:f', instrument: {type: counter, name: n}}}"), IsEmpty())
         << id;
   }
-  for (const std::string id : {"A", "-a", ".a", "a b", "'a/b'", "''", std::string(65, 'x').c_str(), "\u00e9"}) {
+  for (const std::string& id :
+       std::vector<std::string>{"A", "-a", ".a", "a b", "'a/b'", "''", std::string(65, 'x'), "\u00e9"}) {
     EXPECT_THAT(faults_of("probes: {" + id + ": {target: 'm:f', instrument: {type: counter, name: n}}}"),
                 ElementsAre(HasSubstr("the probe id")))
         << id;
