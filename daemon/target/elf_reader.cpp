@@ -36,7 +36,7 @@ class Reading {
   void select();
   void drop_parts();
   void add(std::span<const Symbol* const> group);
-  void find_colds();
+  void find_relatives();
   void claim_cold(Function& function);
   void add_exits(Function& function);
   void refuse(std::string_view symbol, const std::string& why);
@@ -122,17 +122,21 @@ void Reading::add(std::span<const Symbol* const> group) {
   Function function;
   function.symbol = symbol.name;
   function.name = demangle(without_clones(symbol.name));
-  for (const Symbol* other : group) {
-    const bool known = other->name == symbol.name ||
-                       std::find(function.names.begin(), function.names.end(), other->name) != function.names.end();
-    if (!known) function.names.emplace_back(other->name);
-  }
   function.body = range_of(symbol);
   function.sites.push_back(std::move(*entry_site));
   answer_.functions.push_back(std::move(function));
 }
 
-void Reading::find_colds() {
+// What belongs to the functions found: their other names and their cold parts.
+void Reading::find_relatives() {
+  std::unordered_map<std::uint64_t, Function*> found;
+  for (Function& function : answer_.functions) found.emplace(raw(function.body.low), &function);
+  for (const Symbol& symbol : image_.symbols()) {
+    const auto at = found.find(raw(symbol.address));
+    if (at == found.end() || is_cold(symbol.name) || symbol.name == at->second->symbol) continue;
+    auto& names = at->second->names;
+    if (std::find(names.begin(), names.end(), symbol.name) == names.end()) names.emplace_back(symbol.name);
+  }
   std::unordered_set<std::string_view> wanted;
   for (const Function& function : answer_.functions) {
     wanted.insert(function.symbol);
@@ -223,7 +227,7 @@ Result<FileAnswer> Reading::run() {
                       .mend = "narrow the pattern"});
     }
   }
-  if (!answer_.functions.empty()) find_colds();
+  if (!answer_.functions.empty()) find_relatives();
   for (Function& function : answer_.functions) {
     claim_cold(function);
     if (request_.exits) add_exits(function);

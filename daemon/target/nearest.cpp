@@ -25,7 +25,7 @@ std::vector<std::string> nearest(const std::vector<Symbol>& symbols, std::string
     auto operator<=>(const Candidate&) const = default;
   };
   std::vector<Candidate> best;
-  std::size_t bound = std::max<std::size_t>(2, wanted.size() / 3) + 1;
+  std::size_t bound = std::max<std::size_t>(2, wanted.size() / 4) + 1;
   std::size_t demangled = 0;
   for (const Symbol& symbol : symbols) {
     const std::string_view base = without_clones(symbol.name);

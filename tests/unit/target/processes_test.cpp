@@ -1,0 +1,208 @@
+#include "target/processes.h"
+
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_proc.h"
+
+namespace diagnose::target {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+TEST(Processes, AreListedByPidWithoutZombiesAndKernelThreads) {
+  FakeProc proc;
+  proc.process(30, "late", "/usr/bin/late");
+  proc.process(4, "early", "/usr/bin/early (deleted)", 'R', 77);
+  proc.process(5, "dead", "", 'Z');
+  proc.process(6, "kworker/0:1", "", 'I', 5, 0x00200000);
+  std::filesystem::create_directories(proc.root() + "/sys");
+  const auto processes = ProcFs(proc.root()).list();
+  ASSERT_THAT(processes, SizeIs(2));
+  EXPECT_EQ(processes[0], (Process{4, 77, "early", "/usr/bin/early"}));
+  EXPECT_EQ(processes[1], (Process{30, 1000, "late", "/usr/bin/late"}));
+}
+
+TEST(Processes, KeepACommThatLooksLikeTheFieldsBehindIt) {
+  FakeProc proc;
+  proc.process(9, "a) Z 1 (b", "/bin/x");
+  const auto process = ProcFs(proc.root()).process(9);
+  ASSERT_TRUE(process) << process.error().text();
+  EXPECT_EQ(process->comm, "a) Z 1 (b");
+  EXPECT_EQ(process->start_ticks, 1000U);
+}
+
+TEST(Processes, ThatAreNotThereSayWhy) {
+  FakeProc proc;
+  proc.process(5, "dead", "", 'Z');
+  proc.process(6, "kworker", "", 'I', 5, 0x00200000);
+  const ProcFs files(proc.root());
+  EXPECT_THAT(files.process(4).error().text(), HasSubstr("pid 4: no such process"));
+  EXPECT_THAT(files.process(-1).error().text(), HasSubstr("no such process"));
+  EXPECT_THAT(files.process(5).error().text(), HasSubstr("zombie"));
+  EXPECT_THAT(files.process(6).error().text(), HasSubstr("kernel"));
+}
+
+TEST(Processes, ARealZombieIsNoProcess) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t end{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &end, WEXITED | WNOWAIT), 0);  // dead, and not yet reaped
+  const auto process = ProcFs().process(child);
+  ::waitpid(child, nullptr, 0);
+  ASSERT_FALSE(process);
+  EXPECT_THAT(process.error().why, HasSubstr("zombie"));
+}
+
+TEST(Processes, AnotherOneUnderTheSamePidIsNotAlive) {
+  FakeProc proc;
+  proc.process(9, "first", "/bin/x", 'S', 100);
+  const ProcFs files(proc.root());
+  const Process first = *files.process(9);
+  EXPECT_TRUE(files.alive(first));
+  proc.remove(9);
+  EXPECT_FALSE(files.alive(first));
+  proc.process(9, "second", "/bin/x", 'S', 200);
+  EXPECT_FALSE(files.alive(first));
+}
+
+TEST(Mappings, AreExecutableFilesOnceEachWithTheExecutableFirst) {
+  FakeProc proc;
+  const std::string exe = proc.file("bin/x");
+  const std::string library = proc.file("lib/liby.so.1");
+  proc.process(9, "x", exe);
+  proc.append(9,
+              "7f00-7f01 r--p 00000000 08:01 4711    /only/data\n"
+              "7f02-7f03 rwxp 00000000 00:00 0 \n"
+              "7f04-7f05 r-xp 00000000 00:00 0    [vdso]\n"
+              "garbage\n");
+  proc.map(9, library, "7f1");
+  proc.map(9, library, "7f2");
+  proc.map(9, exe, "551");
+  const auto mappings = ProcFs(proc.root()).mappings(9);
+  ASSERT_TRUE(mappings) << mappings.error().text();
+  ASSERT_THAT(*mappings, SizeIs(2));
+  EXPECT_EQ((*mappings)[0].path, exe);
+  EXPECT_TRUE((*mappings)[0].executable_file);
+  EXPECT_EQ((*mappings)[1].path, library);
+  EXPECT_FALSE((*mappings)[1].executable_file);
+  EXPECT_EQ((*mappings)[1].range, "7f1000-7f1fff");
+}
+
+TEST(Mappings, OfDeletedAndStrangelyNamedFilesKeepTheirPaths) {
+  FakeProc proc;
+  proc.process(9, "x", "/gone/x (deleted)");
+  proc.append(9,
+              "55d0-55d1 r-xp 00001000 08:01 17    /gone/x (deleted)\n"
+              "7f00-7f01 r-xp 00001000 fd:0a 18    /odd/a b\\012c\n");
+  const auto mappings = ProcFs(proc.root()).mappings(9);
+  ASSERT_TRUE(mappings);
+  ASSERT_THAT(*mappings, SizeIs(2));
+  EXPECT_EQ((*mappings)[0].path, "/gone/x");
+  EXPECT_TRUE((*mappings)[0].executable_file);
+  EXPECT_EQ((*mappings)[1].path, "/odd/a b\nc");
+  EXPECT_EQ((*mappings)[1].device, makedev(0xfd, 0x0a));
+  EXPECT_EQ((*mappings)[1].inode, 18U);
+}
+
+TEST(Mappings, OfNoProcessAreAnError) {
+  FakeProc proc;
+  EXPECT_THAT(ProcFs(proc.root()).mappings(9).error().text(), HasSubstr("no such process"));
+}
+
+TEST(MappedFile, OfThisProcessIsOpenedAsWhatItMaps) {
+  const ProcFs proc;
+  const auto process = proc.process(::getpid());
+  ASSERT_TRUE(process) << process.error().text();
+  EXPECT_TRUE(proc.alive(*process));
+  const auto mappings = proc.mappings(::getpid());
+  ASSERT_TRUE(mappings);
+  ASSERT_GE(mappings->size(), 2U);  // this program and libc
+  EXPECT_TRUE(mappings->front().executable_file);
+  EXPECT_EQ(mappings->front().path, process->exe);
+  for (const Mapping& mapping : *mappings) {
+    const auto file = proc.open(::getpid(), mapping);
+    ASSERT_TRUE(file) << file.error().text();
+    struct stat opened {};
+    struct stat named {};
+    ASSERT_EQ(::fstat(file->get(), &opened), 0);
+    ASSERT_EQ(::stat(mapping.path.c_str(), &named), 0);
+    EXPECT_EQ(opened.st_ino, named.st_ino) << mapping.path;
+  }
+}
+
+TEST(MappedFile, IsOpenedThroughTheProcesssRootWithoutMapFiles) {
+  FakeProc proc;
+  const std::string library = proc.file("lib/liby.so.1");
+  proc.process(9, "x", "/bin/true");
+  proc.map(9, library, "7f1", false);
+  const ProcFs files(proc.root());
+  const auto mappings = files.mappings(9);
+  ASSERT_THAT(*mappings, SizeIs(1));
+  EXPECT_TRUE(files.open(9, mappings->front()));
+}
+
+TEST(MappedFile, IsNeverAnotherFileOfTheSameName) {
+  FakeProc proc;
+  const std::string library = proc.file("lib/liby.so.1");
+  proc.process(9, "x", "/bin/true");
+  proc.map(9, library, "7f1", false);
+  const ProcFs files(proc.root());
+  const auto mappings = files.mappings(9);
+  proc.file("lib/new", "other");
+  std::filesystem::rename(proc.path("lib/new"), library);
+  const auto file = files.open(9, mappings->front());
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().where, HasSubstr(library));
+  EXPECT_FALSE(file.error().mend.empty());
+}
+
+TEST(MappedFile, OverANameThatBecameAFifoDoesNotBlock) {
+  FakeProc proc;
+  const std::string library = proc.file("lib/liby.so.1");
+  proc.process(9, "x", "/bin/true");
+  proc.map(9, library, "7f1", false);
+  const ProcFs files(proc.root());
+  const auto mappings = files.mappings(9);
+  std::filesystem::remove(library);
+  ASSERT_EQ(::mkfifo(library.c_str(), 0600), 0);
+  EXPECT_FALSE(files.open(9, mappings->front()));
+}
+
+TEST(Matching, ByPidPathGlobSymlinkAndComm) {
+  FakeProc proc;
+  const std::string real = proc.file("bin/server-1.2");
+  const std::string link = proc.path("bin/server");
+  std::filesystem::create_symlink(real, link);
+  const Process process{9, 1, "a-very-long-nam", real};
+  spec::Target target;
+  target.by = spec::TargetBy::pid;
+  target.pids = {8, 9};
+  EXPECT_TRUE(matches(target, process));
+  target.pids = {8};
+  EXPECT_FALSE(matches(target, process));
+  target.by = spec::TargetBy::exe;
+  for (const std::string& pattern : {real, link, proc.path("bin/serv*")}) {
+    target.pattern = pattern;
+    EXPECT_TRUE(matches(target, process)) << pattern;
+  }
+  for (const std::string& pattern : {proc.path("bin/serv"), proc.path("*1.2"), std::string("server-1.2")}) {
+    target.pattern = pattern;
+    EXPECT_FALSE(matches(target, process)) << pattern;
+  }
+  target.by = spec::TargetBy::comm;
+  target.pattern = "a-very-long-name-of-a-program";  // the kernel keeps 15 characters
+  EXPECT_TRUE(matches(target, process));
+  target.pattern = "a-very";
+  EXPECT_FALSE(matches(target, process));
+  target.by = spec::TargetBy::all;
+  EXPECT_TRUE(matches(target, process));
+}
+
+}  // namespace
+}  // namespace diagnose::target
