@@ -63,7 +63,7 @@ Result<ElfImage> ElfImage::open(int fd, std::string name) {
   if (!S_ISREG(status.st_mode)) return failure(image.lie("not a regular file"));
   image.file_size_ = static_cast<std::uint64_t>(status.st_size);
   if (auto read = image.read_headers(); !read) return failure(read.error());
-  for (const std::uint32_t type : {SHT_SYMTAB, SHT_DYNSYM}) {
+  for (const std::uint32_t type : {std::uint32_t{SHT_SYMTAB}, std::uint32_t{SHT_DYNSYM}}) {
     // The gABI allows one of each; a file with thousands wants us to read the same bytes for ever.
     const auto table = std::find_if(image.sections_.begin(), image.sections_.end(),
                                     [&](const Section& section) { return section.type == type; });

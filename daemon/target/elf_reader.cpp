@@ -39,6 +39,7 @@ class Reading {
   void find_relatives();
   void claim_cold(Function& function);
   void add_exits(Function& function);
+  [[nodiscard]] Error too_many(std::size_t most, const char* what) const;
   void refuse(std::string_view symbol, const std::string& why);
   [[nodiscard]] Result<Site> site(SiteKind kind, const Instruction& instruction);
 
@@ -209,28 +210,33 @@ void Reading::add_exits(Function& function) {
             [](const Site& a, const Site& b) { return a.address < b.address; });
 }
 
+Error Reading::too_many(std::size_t most, const char* what) const {
+  return {.what = "find `" + request_.function + "`",
+          .where = request_.name,
+          .why = "it matches more than " + std::to_string(most) + " " + what,
+          .mend = "narrow the pattern"};
+}
+
 Result<FileAnswer> Reading::run() {
   answer_.build_id = image_.build_id();
   answer_.stripped = image_.stripped();
   select();
   drop_parts();
+  const std::size_t most = request_.functions_max != 0 ? request_.functions_max : limits::sites_per_probe;
   for (std::size_t at = 0; at < chosen_.size();) {
     std::size_t end = at + 1;
     while (end < chosen_.size() && chosen_[end]->address == chosen_[at]->address) ++end;
     add(std::span(chosen_).subspan(at, end - at));
     at = end;
-    const std::size_t most = request_.functions_max != 0 ? request_.functions_max : limits::sites_per_probe;
-    if (answer_.functions.size() > most) {
-      return failure({.what = "find `" + request_.function + "`",
-                      .where = request_.name,
-                      .why = "it matches more than " + std::to_string(most) + " functions",
-                      .mend = "narrow the pattern"});
-    }
+    if (answer_.functions.size() > most) return failure(too_many(most, "functions"));
   }
   if (!answer_.functions.empty()) find_relatives();
+  std::size_t sites = 0;
   for (Function& function : answer_.functions) {
     claim_cold(function);
     if (request_.exits) add_exits(function);
+    sites += function.sites.size();
+    if (sites > std::max(most, limits::sites_per_probe)) return failure(too_many(limits::sites_per_probe, "sites"));
   }
   if (answer_.functions.empty() && answer_.refused.empty()) {
     answer_.nearest = nearest(image_.symbols(), pattern_.plain_name());
