@@ -167,9 +167,9 @@ Status LoadedProbe::disable() {
   return write_control();
 }
 
-Result<control> LoadedProbe::read_control() const {
+Result<::control> LoadedProbe::read_control() const {
   const std::uint32_t zero = 0;
-  control now{};
+  ::control now{};
   if (bpf_map_lookup_elem(find(MapRole::control)->fd.get(), &zero, &now) == 0) return now;
   return failure(kernel_error("read the probe's control", errno));
 }

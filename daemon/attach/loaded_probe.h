@@ -42,7 +42,7 @@ class LoadedProbe {
                               std::optional<std::uint64_t> hits);
   // Stops the work at once; the breakpoints stay until the links go.
   [[nodiscard]] Status disable();
-  [[nodiscard]] Result<control> read_control() const;
+  [[nodiscard]] Result<::control> read_control() const;
 
   // Words of the ledger, summed over CPUs: enum ledger_word.
   [[nodiscard]] Result<std::vector<std::uint64_t>> ledger() const;
@@ -70,7 +70,7 @@ class LoadedProbe {
 
   std::vector<compile::InstrumentPlan> instruments_;
   std::vector<Map> maps_;
-  control control_{};
+  ::control control_{};
   std::uint32_t sites_used_ = 0;
   Fd entry_;
   Fd exit_;

@@ -14,12 +14,12 @@
 namespace diagnose::spec {
 
 struct Settings {
-  std::vector<std::string> specs;           // folders, watched
-  std::string listen = "127.0.0.1:9950";    // empty: no HTTP
+  std::vector<std::string> specs;         // folders, watched
+  std::string listen = "127.0.0.1:9950";  // empty: no HTTP
   std::string socket = "/run/diagnose/diagnosed.sock";
-  std::string state;                        // folder; empty: nothing survives a restart
+  std::string state;                                        // folder; empty: nothing survives a restart
   std::chrono::milliseconds retention = limits::retention;  // of an ended probe's series
-  std::string job;                          // label of records
+  std::string job;                                          // label of records
   Level log_level = Level::info;
 };
 

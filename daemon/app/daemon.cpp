@@ -1,0 +1,260 @@
+#include "app/daemon.h"
+
+#include <array>
+#include <csignal>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include <utility>
+
+#include "app/agenda.h"
+#include "app/followers.h"
+#include "app/own_series.h"
+#include "app/parts.h"
+#include "app/process_watch.h"
+#include "app/roster.h"
+#include "app/shapes.h"
+#include "app/spec_folders.h"
+#include "app/verbs.h"
+#include "attach/kernel.h"
+#include "attach/lease.h"
+#include "bpf/contract.h"
+#include "control/server.h"
+#include "drain/ring.h"
+#include "export/http.h"
+#include "state/store.h"
+#include "target/elf_reader.h"
+
+namespace diagnose::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+// CLOCK_REALTIME - CLOCK_MONOTONIC, now.
+std::chrono::nanoseconds realtime_offset() {
+  timespec real{};
+  timespec monotonic{};
+  ::clock_gettime(CLOCK_REALTIME, &real);
+  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  return std::chrono::seconds(real.tv_sec - monotonic.tv_sec) +
+         std::chrono::nanoseconds(real.tv_nsec - monotonic.tv_nsec);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+}  // namespace
+
+// Declared in the order of use: the last goes first.
+struct Daemon::Impl {
+  Impl(Options with, Log& to) : options(std::move(with)), log(to), own(options.version) {}
+
+  Options options;
+  Log& log;
+  std::unique_ptr<loop::Loop> loop;
+  std::unique_ptr<Agenda> agenda;
+  std::unique_ptr<target::FileReader> reader = target::make_elf_reader();
+  target::ProcFs proc;
+  std::unique_ptr<target::Resolver> resolver;
+  std::unique_ptr<compile::Stencils> stencils;
+  std::unique_ptr<attach::Detacher> detacher;
+  metrics::Registry registry;
+  OwnSeries own;
+  std::optional<state::Store> store;
+  std::unique_ptr<Parts> parts;
+  std::unique_ptr<drain::Ring> ring;
+  Followers followers;
+  std::unique_ptr<Roster> roster;
+  std::unique_ptr<ProcessWatch> processes;
+  std::unique_ptr<SpecFolders> folders;
+  std::unique_ptr<Verbs> verbs;
+  std::unique_ptr<control::Server> server;
+  std::unique_ptr<exporter::HttpServer> http;
+  std::vector<loop::Source> signals;
+  bool stopping = false;
+
+  Status build();
+  Status build_kernel();
+  Status build_front();
+  Status catch_signals();
+  void take(const drain::RawRecord& raw);
+  void tell(Probe& probe, const event::Record& record);
+  void reload();
+  void stop();
+};
+
+Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Options options, Log& log) {
+  auto impl = std::make_unique<Impl>(std::move(options), log);
+  if (auto status = impl->build(); !status) return tl::unexpected(status.error());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
+}
+
+Status Daemon::Impl::build() {
+  auto made = loop::Loop::create();
+  if (!made) return tl::unexpected(made.error());
+  loop = std::move(*made);
+  auto timed = Agenda::create(*loop);
+  if (!timed) return tl::unexpected(timed.error());
+  agenda = std::move(*timed);
+  if (auto status = build_kernel(); !status) return status;
+  if (auto status = build_front(); !status) return status;
+  if (auto status = catch_signals(); !status) return status;
+  roster->restore();
+  folders->watch(options.settings.specs);
+  return {};
+}
+
+Status Daemon::Impl::build_kernel() {
+  if (auto kernel = attach::Kernel::detect(); !kernel) return tl::unexpected(kernel.error());
+  auto loaded = compile::Stencils::load();
+  if (!loaded) return tl::unexpected(loaded.error());
+  stencils = std::move(*loaded);
+  detacher = std::make_unique<attach::Detacher>();
+  resolver = std::make_unique<target::Resolver>(proc, *reader);
+  if (!options.settings.state.empty()) {
+    auto opened = state::Store::open(options.settings.state);
+    if (!opened) return tl::unexpected(opened.error());
+    store.emplace(std::move(*opened));
+  }
+  parts = std::make_unique<Parts>(Parts{.loop = *loop,
+                                        .log = log,
+                                        .agenda = *agenda,
+                                        .proc = proc,
+                                        .resolver = *resolver,
+                                        .stencils = *stencils,
+                                        .detacher = *detacher,
+                                        .registry = registry,
+                                        .own = own,
+                                        .prices = attach::measure_prices(*detacher),
+                                        .host = host_name(),
+                                        .drain = [this] {
+                                          if (ring) ring->drain();
+                                        }});
+  roster = std::make_unique<Roster>(*parts, store ? &*store : nullptr, options.settings.retention);
+  auto opened = drain::Ring::open(*loop, stencils->records_fd(), [this](const drain::RawRecord& raw) { take(raw); });
+  if (!opened) return tl::unexpected(opened.error());
+  ring = std::move(*opened);
+  processes = std::make_unique<ProcessWatch>(*parts, *roster);
+  roster->on_change([this] { processes->settle(); });
+  registry.add_own([this] { return own.families(); });
+  return {};
+}
+
+Status Daemon::Impl::build_front() {
+  verbs = std::make_unique<Verbs>(*parts, *roster, followers, options.version);
+  auto listening = control::Server::listen(*loop, options.settings.socket, *verbs);
+  if (!listening) return tl::unexpected(listening.error());
+  server = std::move(*listening);
+  folders = std::make_unique<SpecFolders>(*loop, *agenda, log, *roster);
+  if (options.settings.listen.empty()) return {};
+  auto serving = exporter::HttpServer::start(options.settings.listen, {.metrics = [this] { return registry.collect(); },
+                                                                       .ready = [] { return true; },
+                                                                       .index = [this] { return own.page(); }});
+  if (!serving) return tl::unexpected(serving.error());
+  http = std::move(*serving);
+  return {};
+}
+
+Status Daemon::Impl::catch_signals() {
+  const auto add = [this](int number, std::function<void(const signalfd_siginfo&)> caught) -> Status {
+    auto source = loop->on_signal(number, std::move(caught));
+    if (!source) return tl::unexpected(source.error());
+    signals.push_back(std::move(*source));
+    return {};
+  };
+  for (const int number : {SIGTERM, SIGINT}) {
+    if (auto status = add(number, [this](const signalfd_siginfo&) { stop(); }); !status) return status;
+  }
+  if (auto status = add(SIGHUP, [this](const signalfd_siginfo&) { reload(); }); !status) return status;
+  return add(attach::lease_signal(), [this](const signalfd_siginfo& told) {
+    for (const auto& probe : roster->all()) {
+      if (probe->yield_lease(told.ssi_fd)) return;
+    }
+  });
+}
+
+void Daemon::Impl::take(const drain::RawRecord& raw) {
+  if (raw.kind == RECORD_EXEC || raw.kind == RECORD_FORK) {
+    processes->started(raw);
+    return;
+  }
+  const std::shared_ptr<Probe> probe = roster->find(raw.probe);
+  if (!probe) return;  // of a probe that has gone: its last records were taken when it ended
+  if (raw.kind == RECORD_SPENT) {
+    // The ring is being read: the end, which reads it too, must wait its turn.
+    loop->post([weak = std::weak_ptr(probe)] {
+      if (const auto spent = weak.lock()) spent->spent();
+    });
+    return;
+  }
+  if (const auto record = probe->take(raw, realtime_offset())) tell(*probe, *record);
+}
+
+void Daemon::Impl::tell(Probe& probe, const event::Record& record) {
+  const bool is_log = probe.spec().instruments[0].type == spec::InstrumentType::log || !record.message.empty();
+  if (!is_log && !followers.any(probe.id())) return;
+  const nlohmann::json shape = event_shape(record, probe.spec().custom);
+  if (const std::uint64_t refused = followers.send(probe.id(), shape); refused != 0) probe.count_slow_follower(refused);
+  if (is_log) log.info(shape.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Daemon::Impl::reload() {
+  ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+               static_cast<long long>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count()));
+  log.info("SIGHUP: reading settings and specs again");
+  if (!options.config.empty()) {
+    std::ifstream file(options.config);
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const spec::ReadSettings read = spec::read_settings(text, options.config);
+    for (const spec::Fault& fault : read.faults) log.error(fault.text());
+    if (file && read.faults.empty()) roster->set_retention(read.settings.retention);
+  }
+  folders->reload();
+  ::sd_notify(0, "READY=1");
+}
+
+void Daemon::Impl::stop() {
+  if (stopping) return;
+  stopping = true;
+  ::sd_notify(0, "STOPPING=1");
+  log.info("stopping: taking " + std::to_string(roster->all().size()) + " probes away");
+  // The kernel drops what is left when we exit: do not wait for it longer than promised.
+  agenda->after(limits::shutdown - 1s, [this] { loop->stop(0); });
+  auto left = std::make_shared<std::size_t>(1);
+  const auto gone = [this, left] {
+    if (--*left == 0) loop->stop(0);
+  };
+  for (const auto& probe : roster->all()) {
+    if (probe->ended()) continue;
+    ++*left;
+    probe->end(State::disabled, "", gone);
+  }
+  loop->post(gone);
+}
+
+int Daemon::run() {
+  ::sd_notify(0, "READY=1");
+  if (impl_->http) impl_->log.info("serving http://" + impl_->http->address() + "/metrics");
+  impl_->log.info("listening on " + impl_->options.settings.socket);
+  return impl_->loop->run();
+}
+
+void Daemon::block_signals() {
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, attach::lease_signal()}) ::sigaddset(&blocked, number);
+  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace diagnose::app

@@ -1,0 +1,31 @@
+// Clients that follow records.  Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "control/server.h"
+
+namespace diagnose::app {
+
+class Followers {
+ public:
+  // `ids` empty: every probe.
+  void follow(control::Connection& connection, std::set<std::string> ids);
+  void gone(const control::Connection& connection);
+  // Sends to everyone who follows `probe`; gives how many could not take it.
+  std::uint64_t send(const std::string& probe, const nlohmann::json& record);
+  [[nodiscard]] bool any(const std::string& probe) const;
+
+ private:
+  struct Follower {
+    control::Connection* connection = nullptr;
+    std::set<std::string> ids;
+  };
+  std::map<std::uint64_t, Follower> followers_;  // by connection number
+};
+
+}  // namespace diagnose::app

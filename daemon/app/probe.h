@@ -1,0 +1,127 @@
+// One probe: a spec at work.  Resolves, compiles, loads, attaches, follows processes, ends.  Loop thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/folding.h"
+#include "app/parts.h"
+#include "attach/attachment.h"
+#include "attach/lease.h"
+#include "compile/evaluation.h"
+#include "compile/plan.h"
+#include "drain/ring.h"
+#include "event/record.h"
+#include "spec/spec.h"
+
+namespace diagnose::app {
+
+enum class State { pending, armed, partial, failed, expired, disabled };
+[[nodiscard]] const char* text(State state);
+
+// An attachment with what goes with it.
+struct Grip {
+  attach::Attachment attachment;
+  std::string path;
+  std::string build_id;
+  std::vector<target::Function> functions;
+  std::vector<target::Process> processes;  // known to map the file
+  std::optional<attach::Lease> lease;      // of a grip on every process
+  loop::Source watch;                      // the process's end, of a grip on one
+  Fd pidfd;
+};
+
+class Probe : public std::enable_shared_from_this<Probe> {
+ public:
+  // `origin` is the file it came from, or "attach".  `number` is never used twice in a daemon's life.
+  Probe(spec::Probe spec, std::string origin, std::uint32_t number, Parts& parts);
+  ~Probe();
+
+  // Takes the spec to work, or says in errors() why not.
+  void arm();
+  // Starts the lifespan again, from `spec.lastmodified`; a running probe keeps its counts.
+  void renew(lifespan::Lifespan lifespan, lifespan::Clock::time_point lastmodified);
+  // Ends it: nothing is measured from now on.  `gone` is called on the loop when the kernel has let go.
+  void end(State as, std::string why, std::function<void()> gone = {});
+  // Called when a probe ends by itself (time, hits, its processes).
+  void on_ended(std::function<void(Probe&)> ended) { ended_ = std::move(ended); }
+
+  // A process has started, executed a program, or gone.
+  [[nodiscard]] bool follows_processes() const;
+  void consider(const target::Process& process);
+  [[nodiscard]] bool watches_children_of(pid_t pid) const;
+  // Somebody wants to write to a file under lease `fd`: true if it was ours and is given back.
+  bool yield_lease(int fd);
+
+  // A record of this probe; gives what followers see, or nothing for one that is only folded.
+  std::optional<event::Record> take(const drain::RawRecord& raw, std::chrono::nanoseconds realtime_offset);
+  // The kernel says that the last hit was used up.
+  void spent();
+
+  [[nodiscard]] const spec::Probe& spec() const { return spec_; }
+  [[nodiscard]] const std::string& id() const { return spec_.id; }
+  [[nodiscard]] const std::string& origin() const { return origin_; }
+  [[nodiscard]] std::uint32_t number() const { return number_; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool ended() const {
+    return state_ == State::expired || state_ == State::failed || state_ == State::disabled;
+  }
+  [[nodiscard]] const std::vector<Error>& errors() const { return errors_; }
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+  [[nodiscard]] const std::vector<Grip>& grips() const { return grips_; }
+  [[nodiscard]] const std::map<std::string, std::string>& applied() const { return applied_; }
+  [[nodiscard]] std::vector<target::Process> processes() const;  // alive now
+  [[nodiscard]] bool wants_return() const { return wants_return_; }
+  [[nodiscard]] std::optional<lifespan::Clock::time_point> expires() const;
+  [[nodiscard]] std::vector<std::uint64_t> ledger() const;
+  [[nodiscard]] std::optional<std::int64_t> hits_left() const;
+  [[nodiscard]] double price_ns() const;  // of one call
+  void count_slow_follower(std::uint64_t records) { slow_follower_ += records; }
+  // Tells own_series how things stand.
+  void publish();
+
+ private:
+  Status check();
+  Status load();
+  Status add_series();
+  void attach_now();
+  Status attach_module(const target::Module& module);
+  Status grip(const target::Module& module, std::optional<target::Process> process);
+  void watch(Grip& grip);
+  void process_gone(pid_t pid);
+  void look_at(target::Process process, std::size_t attempt);
+  void schedule_end();
+  void fail(Error error);
+  void note_error(const target::Process& process, const Error& error);
+  void settle_state();
+  void let_go(std::vector<Grip> grips, std::function<void()> gone);
+  [[nodiscard]] std::string process_key(const target::Process& process) const;
+
+  spec::Probe spec_;
+  std::string origin_;
+  std::uint32_t number_;
+  Parts& parts_;
+  State state_ = State::pending;
+  std::vector<Error> errors_;
+  std::map<std::string, std::uint64_t> error_counts_;
+  std::vector<std::string> notes_;
+  compile::ProbeEvaluation evaluation_;
+  compile::Plan plan_;
+  bool wants_return_ = false;
+  std::vector<std::shared_ptr<Folding>> foldings_;  // per instrument; null where the kernel folds
+  std::shared_ptr<attach::LoadedProbe> loaded_;
+  std::vector<Grip> grips_;                     // declared behind loaded_: links go before programs
+  std::map<std::string, std::string> applied_;  // process -> error, or empty
+  std::vector<std::uint64_t> last_ledger_;
+  std::uint64_t slow_follower_ = 0;
+  Agenda::Ticket end_ticket_ = 0;
+  std::function<void(Probe&)> ended_;
+};
+
+}  // namespace diagnose::app

@@ -1,0 +1,76 @@
+// Probe::take: a record of the ring -> series, and what followers see.
+#include <cstring>
+#include <utility>
+
+#include "app/probe.h"
+#include "event/layout.h"
+
+namespace diagnose::app {
+namespace {
+
+const char* event_text(const spec::Instrument& instrument, const compile::Evaluation& evaluation) {
+  if (evaluation.phase == compile::Phase::call) return "call";
+  return instrument.event == spec::Event::end ? "end" : "return";
+}
+
+// A label's text is UTF-8 wherever it came from; a null column has its own.
+std::string cut(std::string text, std::size_t chars) {
+  if (text.size() <= chars) return text;
+  text.resize(chars);
+  return text + "...";
+}
+
+std::string message_of(const spec::Message& message, const std::vector<std::pair<std::string, event::Value>>& fields) {
+  std::string text = message.texts.empty() ? "" : message.texts.front();
+  for (std::size_t at = 0; at < message.expressions.size(); ++at) {
+    for (const auto& [name, value] : fields) {
+      if (name != message.expressions[at].text) continue;
+      text += event::text_of(value);
+      break;
+    }
+    if (at + 1 < message.texts.size()) text += message.texts[at + 1];
+  }
+  return text;
+}
+
+void fill_columns(event::Record& record, const compile::Evaluation& evaluation, std::span<const std::byte> payload) {
+  for (std::size_t at = 0; at < evaluation.payload.columns.size(); ++at) {
+    const event::Column& column = evaluation.payload.columns[at];
+    event::Value value = event::value_of(column, payload);
+    if (at < evaluation.key.columns.size()) {
+      record.labels.emplace_back(column.name, event::text_of(value));
+    } else if (static_cast<std::int64_t>(column.offset) == evaluation.payload_value_offset) {
+      record.value = std::move(value);
+    } else {
+      record.fields.emplace_back(column.name, std::move(value));
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chrono::nanoseconds realtime_offset) {
+  if (raw.instrument >= evaluation_.instruments.size()) return std::nullopt;
+  const compile::Evaluation& evaluation = evaluation_.instruments[raw.instrument];
+  const spec::Instrument& instrument = spec_.instruments[raw.instrument];
+  if (raw.payload.size() < evaluation.payload.size) return std::nullopt;
+  if (const auto& folding = foldings_[raw.instrument]; folding && evaluation.payload_value_offset >= 0) {
+    std::int64_t value = 0;
+    std::memcpy(&value, raw.payload.data() + evaluation.payload_value_offset, sizeof(value));
+    folding->add(raw.payload.subspan(evaluation.payload_key_offset, evaluation.key.size), value);
+  }
+  event::Record record;
+  record.time = std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(
+      std::chrono::nanoseconds(static_cast<std::int64_t>(raw.time_ns)) + realtime_offset));
+  record.probe = spec_.id;
+  record.instrument = instrument.name.text.empty() ? "log" : instrument.name.text;
+  record.event = event_text(instrument, evaluation);
+  record.pid = static_cast<pid_t>(raw.tgid);
+  record.tid = static_cast<pid_t>(raw.tid);
+  record.comm = raw.comm;
+  fill_columns(record, evaluation, raw.payload);
+  if (instrument.message) record.message = cut(message_of(*instrument.message, record.fields), instrument.max_chars);
+  return record;
+}
+
+}  // namespace diagnose::app

@@ -1,0 +1,235 @@
+#include "app/roster.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/own_series.h"
+#include "base/limits.h"
+#include "spec/read.h"
+
+namespace diagnose::app {
+namespace {
+
+// The same probe but for when it ends: renewing is enough.
+bool only_renewed(const spec::Probe& wanted, const spec::Probe& known) {
+  nlohmann::json one = wanted.written;
+  nlohmann::json other = known.written;
+  for (const char* key : {"lifespan", "lastmodified", "applied"}) {
+    one.erase(key);
+    other.erase(key);
+  }
+  return one == other;
+}
+
+// "3 probes may go when the kernel has let go of each": calls `gone` at the last.
+std::function<void()> countdown(std::size_t count, std::function<void()> gone) {
+  auto left = std::make_shared<std::size_t>(count);
+  return [left, gone = std::move(gone)] {
+    if (--*left == 0 && gone) gone();
+  };
+}
+
+}  // namespace
+
+std::shared_ptr<Probe> Roster::find(const std::string& id) const {
+  const auto found = probes_.find(id);
+  return found == probes_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Probe> Roster::find(std::uint32_t number) const {
+  const auto found = numbers_.find(number);
+  return found == numbers_.end() ? nullptr : found->second.lock();
+}
+
+std::vector<std::shared_ptr<Probe>> Roster::all() const {
+  std::vector<std::shared_ptr<Probe>> probes;
+  probes.reserve(probes_.size());
+  for (const auto& [id, probe] : probes_) probes.push_back(probe);
+  return probes;
+}
+
+bool Roster::follows_processes() const {
+  return std::any_of(probes_.begin(), probes_.end(),
+                     [](const auto& known) { return known.second->follows_processes(); });
+}
+
+void Roster::place(const std::shared_ptr<Probe>& probe) {
+  probes_[probe->id()] = probe;
+  numbers_[probe->number()] = probe;
+  probe->on_ended([this](Probe& which) { ended(which); });
+  probe->arm();
+  if (probe->state() == State::armed || probe->state() == State::partial) {
+    parts_.log.info("probe `" + probe->id() + "` " + text(probe->state()) + ": " + probe->spec().target.text());
+  }
+  if (probe->ended()) ended(*probe);
+  if (changed_) changed_();
+}
+
+Result<std::shared_ptr<Probe>> Roster::add(spec::Probe spec, const std::string& origin, bool stored) {
+  if (const auto known = find(spec.id)) {
+    if (!known->ended()) {
+      return failure({.what = "attach `" + spec.id + "`",
+                      .where = spec.place.text(),
+                      .why = "the id is taken by a probe from " + known->origin(),
+                      .mend = "choose another id, or detach that one first"});
+    }
+    numbers_.erase(known->number());
+    probes_.erase(spec.id);
+  }
+  if (probes_.size() >= limits::specs) {
+    return failure({.what = "attach `" + spec.id + "`",
+                    .where = "",
+                    .why = "this host has " + std::to_string(limits::specs) + " probes already",
+                    .mend = "detach some: `diagnosectl list`"});
+  }
+  auto probe = std::make_shared<Probe>(std::move(spec), origin, ++last_number_, parts_);
+  place(probe);
+  if (stored && !probe->ended()) save(*probe);
+  return probe;
+}
+
+bool Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin,
+                    bool stored, Applied& applied) {
+  if (wanted.written == known->spec().written && wanted.lastmodified == known->spec().lastmodified) {
+    applied.unchanged.push_back(wanted.id);
+    return true;
+  }
+  if (only_renewed(wanted, known->spec())) {
+    // A later `lastmodified` is a renewal; an older one only corrects the end.
+    known->renew(wanted.lifespan, wanted.lastmodified);
+    if (stored) save(*known);
+    applied.updated.push_back(wanted.id);
+    if (changed_) changed_();
+    return true;
+  }
+  known->end(State::disabled, "replaced by a newer form of its spec");
+  numbers_.erase(known->number());
+  probes_.erase(wanted.id);
+  auto added = add(wanted, origin, stored);
+  if (added) applied.updated.push_back(wanted.id);
+  return added.has_value();
+}
+
+Applied Roster::apply(const spec::Document& document, const std::string& origin, bool watched) {
+  Applied applied;
+  if (watched) watched_.insert(origin);
+  for (const spec::Fault& fault : document.faults) applied.failed[""].push_back(fault.error());
+  std::set<std::string> named(document.faulty.begin(), document.faulty.end());
+  for (const spec::Probe& wanted : document.probes) {
+    named.insert(wanted.id);
+    const auto known = find(wanted.id);
+    if (known && known->origin() == origin) {
+      update(wanted, known, origin, !watched, applied);
+    } else if (auto added = add(wanted, origin, !watched); added) {
+      applied.added.push_back(wanted.id);
+    } else {
+      applied.failed[wanted.id].push_back(added.error());
+      continue;
+    }
+    const auto placed = find(wanted.id);
+    if (placed && placed->state() == State::failed) applied.failed[wanted.id] = placed->errors();
+  }
+  for (const auto& probe : all()) {
+    if (probe->origin() != origin || named.contains(probe->id())) continue;
+    applied.removed.push_back(probe->id());
+    remove(probe, {});
+  }
+  return applied;
+}
+
+void Roster::remove(const std::shared_ptr<Probe>& probe, std::function<void()> gone) {
+  const bool was_ended = probe->ended();
+  if (was_ended) {
+    if (gone) parts_.loop.post(std::move(gone));
+  } else {
+    probe->end(State::disabled, "detached", std::move(gone));
+    schedule_drop(probe->id(), probe->number());
+  }
+  unsave(probe->id());
+  numbers_.erase(probe->number());
+  probes_.erase(probe->id());
+  parts_.own.forget(probe->id());
+  if (changed_) changed_();
+}
+
+void Roster::detach(const std::vector<std::shared_ptr<Probe>>& probes, std::function<void()> gone) {
+  if (probes.empty()) {
+    parts_.loop.post(std::move(gone));
+    return;
+  }
+  const auto one_gone = countdown(probes.size(), std::move(gone));
+  for (const auto& probe : probes) {
+    if (!watched_.contains(probe->origin())) {
+      remove(probe, one_gone);
+    } else if (probe->ended()) {
+      parts_.loop.post(one_gone);
+    } else {
+      // Its file still stands: it stays on the list, or the next look at the folder would bring it back.
+      probe->end(State::disabled, "detached by hand: edit its spec, or renew it, to attach it again", one_gone);
+      schedule_drop(probe->id(), probe->number());
+    }
+  }
+  if (changed_) changed_();
+}
+
+void Roster::renew(Probe& probe, const lifespan::Lifespan& lifespan) {
+  probe.renew(lifespan, lifespan::Clock::now());
+  if (!watched_.contains(probe.origin())) save(probe);
+  if (changed_) changed_();
+}
+
+void Roster::ended(Probe& probe) {
+  unsave(probe.id());
+  schedule_drop(probe.id(), probe.number());
+  if (changed_) changed_();
+}
+
+// After the retention the series go; a probe that no file stands for goes with them.
+void Roster::schedule_drop(const std::string& id, std::uint32_t number) {
+  parts_.agenda.after(retention_, [this, id, number] {
+    const auto now = find(id);
+    if (now && (now->number() != number || !now->ended())) return;  // another one has the name by now
+    parts_.registry.drop(id);
+    if (!now || watched_.contains(now->origin())) return;
+    numbers_.erase(number);
+    probes_.erase(id);
+    parts_.own.forget(id);
+  });
+}
+
+void Roster::save(const Probe& probe) {
+  if (store_ == nullptr) return;
+  auto status = store_->save({.id = probe.id(),
+                              .origin = probe.origin(),
+                              .written = probe.spec().written,
+                              .lastmodified = lifespan::rfc3339(probe.spec().lastmodified)});
+  if (!status) parts_.log.error(status.error().text());
+}
+
+void Roster::unsave(const std::string& id) {
+  if (store_ == nullptr) return;
+  if (auto status = store_->remove(id); !status) parts_.log.error(status.error().text());
+}
+
+void Roster::restore() {
+  if (store_ == nullptr) return;
+  state::Loaded loaded = store_->load();
+  for (const Error& error : loaded.errors) parts_.log.error(error.text());
+  for (const state::StoredProbe& stored : loaded.probes) {
+    const auto lastmodified = lifespan::parse_rfc3339(stored.lastmodified);
+    const nlohmann::json text = {{"probes", {{stored.id, stored.written}}}};
+    const spec::Document document =
+        spec::read(text.dump(), stored.origin, lastmodified.value_or(lifespan::Clock::time_point{}));
+    for (const spec::Fault& fault : document.faults) parts_.log.error(fault.text());
+    for (const spec::Probe& probe : document.probes) {
+      const auto expiry = lifespan::expiry(probe.lifespan, probe.lastmodified);
+      if (expiry && *expiry <= lifespan::Clock::now()) {
+        unsave(probe.id);
+      } else if (auto added = add(probe, stored.origin, true); !added) {
+        parts_.log.error(added.error().text());
+      }
+    }
+  }
+}
+
+}  // namespace diagnose::app

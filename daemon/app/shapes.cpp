@@ -1,0 +1,221 @@
+#include "app/shapes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fmt/format.h>
+#include <set>
+#include <utility>
+
+#include "app/own_series.h"
+#include "control/protocol.h"
+#include "event/layout.h"
+
+namespace diagnose::app {
+namespace {
+
+using nlohmann::json;
+
+json site_shape(const Grip& grip, const target::Function& function, const target::Site& site,
+                const attach::Prices& prices) {
+  return {{"function", function.name},
+          {"module", grip.path},
+          {"build_id", grip.build_id},
+          {"address", fmt::format("{:#x}", raw(site.address))},
+          {"offset", fmt::format("{:#x}", raw(site.offset))},
+          {"kind", target::text(site.kind)},
+          {"instruction", site.instruction},
+          {"cost", target::text(site.cost)},
+          {"price_ns", std::round(prices.of(site.cost))}};
+}
+
+// A file's sites once, however many processes carry them.
+json sites_shape(const Probe& probe, const attach::Prices& prices) {
+  json sites = json::array();
+  std::set<std::pair<dev_t, ino_t>> seen;
+  for (const Grip& grip : probe.grips()) {
+    if (!seen.insert({grip.attachment.device, grip.attachment.inode}).second) continue;
+    for (const target::Function& function : grip.functions) {
+      for (const target::Site& site : function.sites) {
+        const bool used = site.kind == target::SiteKind::entry || probe.wants_return();
+        if (used) sites.push_back(site_shape(grip, function, site, prices));
+      }
+    }
+  }
+  return sites;
+}
+
+json return_shape(const Probe& probe) {
+  if (!probe.wants_return()) return {{"strategy", "none"}, {"why", "no instrument wants the return"}};
+  return {{"strategy", "sites"},
+          {"why", "every exit of the function is probed: the return address on the stack is not touched"}};
+}
+
+json processes_shape(const Probe& probe) {
+  json pids = json::array();
+  for (const target::Process& process : probe.processes()) pids.push_back(process.pid);
+  return pids;
+}
+
+json expires_shape(const Probe& probe) {
+  const auto expires = probe.expires();
+  return expires ? json(lifespan::rfc3339(*expires)) : json(nullptr);
+}
+
+json remaining_shape(const Probe& probe) {
+  const auto expires = probe.expires();
+  if (!expires) return nullptr;
+  if (probe.ended()) return 0;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*expires - lifespan::Clock::now());
+  return std::max(0.0, static_cast<double>(left.count()) / 1000);
+}
+
+json errors_shape(const std::vector<Error>& errors) {
+  json shape = json::array();
+  for (const Error& error : errors) shape.push_back(control::to_json(error));
+  return shape;
+}
+
+double overhead_seconds(const Probe& probe, const Tally& tally) {
+  return static_cast<double>(tally.hits) * probe.price_ns() * 1e-9;
+}
+
+json value_shape(const event::Value& value) {
+  struct Visitor {
+    json operator()(std::monostate) const { return nullptr; }
+    json operator()(std::int64_t number) const { return number; }
+    json operator()(std::uint64_t number) const { return number; }
+    json operator()(bool truth) const { return truth; }
+    json operator()(std::chrono::nanoseconds time) const { return static_cast<double>(time.count()) * 1e-9; }
+    // Text of a target may hold any bytes; JSON is UTF-8.
+    json operator()(const std::string&) const { return nullptr; }
+  };
+  if (std::holds_alternative<std::string>(value)) return event::text_of(value);
+  return std::visit(Visitor{}, value);
+}
+
+// With milliseconds: records come in quick succession.
+std::string precise(lifespan::Clock::time_point time) {
+  const auto since_epoch = time.time_since_epoch();
+  const auto part = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch) % std::chrono::seconds(1);
+  std::string text = lifespan::rfc3339(time);
+  return text.insert(text.size() - 1, fmt::format(".{:03}", part.count()));
+}
+
+const char* kind_text(metrics::Kind kind) {
+  switch (kind) {
+    case metrics::Kind::counter:
+      return "counter";
+    case metrics::Kind::gauge:
+      return "gauge";
+    case metrics::Kind::histogram:
+      return "histogram";
+  }
+  return "counter";
+}
+
+json series_shape(const metrics::Family& family, const metrics::Series& series) {
+  json labels = json::object();
+  for (const auto& [name, value] : series.labels) labels[name] = value;
+  if (family.kind != metrics::Kind::histogram) return {{"labels", labels}, {"value", series.value}};
+  json buckets = json::array();
+  for (const auto& [upper, count] : series.histogram.buckets) {
+    buckets.push_back({std::isinf(upper) ? json("+Inf") : json(upper), count});
+  }
+  return {{"labels", labels},
+          {"sum", series.histogram.sum},
+          {"count", series.histogram.count},
+          {"buckets", std::move(buckets)}};
+}
+
+}  // namespace
+
+json attach_shape(const Probe& probe, const attach::Prices& prices) {
+  return {{"id", probe.id()},
+          {"state", text(probe.state())},
+          {"target", probe.spec().target.text()},
+          {"processes", processes_shape(probe)},
+          {"sites", sites_shape(probe, prices)},
+          {"return", return_shape(probe)},
+          {"price_ns", std::round(probe.price_ns())},
+          {"expires", expires_shape(probe)},
+          {"note", probe.notes()}};
+}
+
+json list_shape(const Probe& probe) {
+  const Tally now = tally(probe.ledger());
+  return {{"id", probe.id()},
+          {"state", text(probe.state())},
+          {"target", probe.spec().target.text()},
+          {"hits", now.hits},
+          {"lost", now.lost_in_all()},
+          {"overhead_seconds", overhead_seconds(probe, now)},
+          {"remaining_seconds", remaining_shape(probe)}};
+}
+
+json status_shape(const Probe& probe, const attach::Prices& prices) {
+  const Tally now = tally(probe.ledger());
+  json applied = json::object();
+  for (const auto& [process, error] : probe.applied()) {
+    applied[process] = {{"lm", lifespan::rfc3339(probe.spec().lastmodified)},
+                        {"err", error.empty() ? json(nullptr) : json(error)}};
+  }
+  json shape = attach_shape(probe, prices);
+  shape["spec"] = probe.spec().written;
+  shape["origin"] = probe.origin();
+  shape["hits"] = now.hits;
+  shape["lost"] = now.lost;
+  shape["errors"] = errors_shape(probe.errors());
+  shape["applied"] = std::move(applied);
+  shape["overhead_seconds"] = overhead_seconds(probe, now);
+  shape["budget"] = probe.spec().limits.overhead ? json(*probe.spec().limits.overhead) : json(nullptr);
+  shape["remaining_seconds"] = remaining_shape(probe);
+  return shape;
+}
+
+json applied_shape(const Applied& applied) {
+  json failed = json::array();
+  for (const auto& [id, errors] : applied.failed) failed.push_back({{"id", id}, {"errors", errors_shape(errors)}});
+  return {{"added", applied.added},
+          {"updated", applied.updated},
+          {"removed", applied.removed},
+          {"unchanged", applied.unchanged},
+          {"failed", std::move(failed)}};
+}
+
+json event_shape(const event::Record& record, const json& custom) {
+  json labels = json::object();
+  for (const auto& [name, value] : record.labels) labels[name] = value;
+  json fields = json::object();
+  for (const auto& [name, value] : record.fields) fields[name] = value_shape(value);
+  json shape = {{"time", precise(record.time)},
+                {"probe", record.probe},
+                {"instrument", record.instrument},
+                {"event", record.event},
+                {"pid", record.pid},
+                {"tid", record.tid},
+                {"comm", event::text_of(record.comm)},
+                {"value", value_shape(record.value)},
+                {"labels", std::move(labels)},
+                {"fields", std::move(fields)},
+                {"custom", custom}};
+  if (!record.message.empty()) shape["message"] = record.message;
+  return shape;
+}
+
+json reading_shape(const std::vector<metrics::Family>& families, const Probe& probe) {
+  const Tally now = tally(probe.ledger());
+  json shapes = json::array();
+  for (const metrics::Family& family : families) {
+    json series = json::array();
+    for (const metrics::Series& one : family.series) series.push_back(series_shape(family, one));
+    shapes.push_back({{"name", family.name},
+                      {"help", family.help},
+                      {"unit", family.unit},
+                      {"kind", kind_text(family.kind)},
+                      {"series", std::move(series)}});
+  }
+  return {{"families", std::move(shapes)}, {"hits", now.hits}, {"lost", now.lost}, {"state", text(probe.state())}};
+}
+
+}  // namespace diagnose::app

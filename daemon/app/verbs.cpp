@@ -1,0 +1,231 @@
+#include "app/verbs.h"
+
+#include <utility>
+
+#include "app/shapes.h"
+#include "attach/kernel.h"
+#include "spec/read.h"
+
+namespace diagnose::app {
+namespace {
+
+using nlohmann::json;
+
+Error bad_parameters(const std::string& method, const std::string& why) {
+  return {.what = method, .where = "", .why = why, .mend = "use diagnosectl of the daemon's own version"};
+}
+
+// A string parameter; empty if it is not there or no string.
+std::string string_of(const json& params, const char* key) {
+  const auto found = params.find(key);
+  return found != params.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::vector<std::string> strings_of(const json& params, const char* key) {
+  std::vector<std::string> strings;
+  const auto found = params.find(key);
+  if (found == params.end() || !found->is_array()) return strings;
+  for (const json& one : *found) {
+    if (one.is_string()) strings.push_back(one.get<std::string>());
+  }
+  return strings;
+}
+
+bool is_true(const json& params, const char* key) {
+  const auto found = params.find(key);
+  return found != params.end() && found->is_boolean() && found->get<bool>();
+}
+
+// The first fault speaks for all, and names how many there are; a file's faults come one by one through `apply`.
+Error joined(const std::vector<spec::Fault>& faults) {
+  Error error = faults.front().error();
+  error.where.clear();
+  for (std::size_t at = 1; at < faults.size(); ++at) {
+    error.why += "; " + faults[at].what + ": " + faults[at].why;
+    if (!faults[at].mend.empty()) error.mend += "; " + faults[at].mend;
+  }
+  return error;
+}
+
+}  // namespace
+
+bool Verbs::call(const std::string& method, const json& params, control::Connection& from, control::Reply reply) {
+  static const std::map<std::string, Verb> verbs = {
+      {"attach", &Verbs::attach}, {"apply", &Verbs::apply},   {"detach", &Verbs::detach},
+      {"list", &Verbs::list},     {"status", &Verbs::status}, {"renew", &Verbs::renew},
+      {"events", &Verbs::events}, {"read", &Verbs::read},     {"version", &Verbs::version}};
+  const auto verb = verbs.find(method);
+  if (verb == verbs.end()) return false;
+  (this->*verb->second)(params, from, std::move(reply));
+  return true;
+}
+
+void Verbs::gone(control::Connection& connection) {
+  followers_.gone(connection);
+  const auto bound = bound_.find(connection.number());
+  if (bound == bound_.end()) return;
+  std::vector<std::shared_ptr<Probe>> probes;
+  for (const std::string& id : bound->second) {
+    if (auto probe = roster_.find(id)) probes.push_back(std::move(probe));
+  }
+  bound_.erase(bound);
+  roster_.detach(probes, [] {});
+}
+
+Error Verbs::unknown(const std::string& id) const {
+  std::vector<std::string> ids;
+  for (const auto& probe : roster_.all()) ids.push_back(probe->id());
+  const std::string near = spec::nearest(id, ids);
+  return {.what = "find the probe `" + id + "`",
+          .where = "",
+          .why = "there is none of that id",
+          .mend = near.empty() ? "see `diagnosectl list`" : "did you mean `" + near + "`?"};
+}
+
+Result<std::shared_ptr<Probe>> Verbs::named(const json& params) const {
+  const std::string id = string_of(params, "id");
+  auto probe = roster_.find(id);
+  if (!probe) return failure(unknown(id));
+  return probe;
+}
+
+void Verbs::attach(const json& params, control::Connection& from, control::Reply reply) {
+  const std::string id = string_of(params, "id");
+  const auto written = params.find("spec");
+  if (id.empty() || written == params.end() || !written->is_object()) {
+    reply(failure(bad_parameters("attach", "`id` and `spec` are needed")));
+    return;
+  }
+  const spec::Document document =
+      spec::read(json{{"probes", {{id, *written}}}}.dump(), "attach", lifespan::Clock::now());
+  if (!document.faults.empty() || document.probes.empty()) {
+    reply(document.faults.empty() ? failure(bad_parameters("attach", "the spec holds no probe"))
+                                  : failure(joined(document.faults)));
+    return;
+  }
+  const bool follow = is_true(params, "follow");
+  auto added = roster_.add(document.probes.front(), origin_attach, !follow);
+  if (!added) {
+    reply(tl::unexpected(added.error()));
+    return;
+  }
+  const std::shared_ptr<Probe> probe = *added;
+  if (probe->state() == State::failed) {
+    const Error why = probe->errors().empty() ? bad_parameters("attach", "it failed") : probe->errors().front();
+    roster_.detach({probe}, [] {});
+    reply(failure(why));
+    return;
+  }
+  if (follow) {
+    bound_[from.number()].insert(id);
+    followers_.follow(from, bound_[from.number()]);
+  }
+  reply(attach_shape(*probe, parts_.prices));
+}
+
+void Verbs::apply(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  const auto files = params.find("files");
+  if (files == params.end() || !files->is_array()) {
+    reply(failure(bad_parameters("apply", "`files` is needed")));
+    return;
+  }
+  Applied all;
+  for (const json& file : *files) {
+    if (!file.is_object()) continue;
+    const std::string name = string_of(file, "name");
+    const auto stamped = lifespan::parse_rfc3339(string_of(file, "lastmodified"));
+    const spec::Document document = spec::read(string_of(file, "text"), name, stamped.value_or(lifespan::Clock::now()));
+    Applied one = roster_.apply(document, name, false);
+    const auto join = [](auto& to, auto& from_one) { to.insert(to.end(), from_one.begin(), from_one.end()); };
+    join(all.added, one.added);
+    join(all.updated, one.updated);
+    join(all.removed, one.removed);
+    join(all.unchanged, one.unchanged);
+    for (auto& [id, errors] : one.failed) join(all.failed[id], errors);
+  }
+  reply(applied_shape(all));
+}
+
+void Verbs::detach(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  std::vector<std::shared_ptr<Probe>> probes;
+  json ids = json::array();
+  if (is_true(params, "all")) {
+    probes = roster_.all();
+  } else {
+    for (const std::string& id : strings_of(params, "ids")) {
+      auto probe = roster_.find(id);
+      if (!probe) {
+        reply(failure(unknown(id)));
+        return;
+      }
+      probes.push_back(std::move(probe));
+    }
+  }
+  for (const auto& probe : probes) ids.push_back(probe->id());
+  roster_.detach(probes, [reply = std::move(reply), ids = std::move(ids)] { reply(json{{"ids", ids}}); });
+}
+
+void Verbs::list(const json& /*params*/, control::Connection& /*from*/, control::Reply reply) {
+  json probes = json::array();
+  for (const auto& probe : roster_.all()) probes.push_back(list_shape(*probe));
+  reply(json{{"probes", std::move(probes)}});
+}
+
+void Verbs::status(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  if (!params.contains("id")) {
+    json probes = json::array();
+    for (const auto& probe : roster_.all()) probes.push_back(status_shape(*probe, parts_.prices));
+    reply(json{{"probes", std::move(probes)}});
+    return;
+  }
+  reply(named(params).map([&](const auto& probe) { return status_shape(*probe, parts_.prices); }));
+}
+
+void Verbs::renew(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  const auto probe = named(params);
+  if (!probe) {
+    reply(tl::unexpected(probe.error()));
+    return;
+  }
+  lifespan::Lifespan lifespan = (*probe)->spec().lifespan;
+  if (params.contains("lifespan")) {
+    const auto parsed = lifespan::parse(string_of(params, "lifespan"));
+    if (!parsed) {
+      reply(tl::unexpected(parsed.error()));
+      return;
+    }
+    lifespan = *parsed;
+  }
+  roster_.renew(**probe, lifespan);
+  if ((*probe)->state() == State::failed && !(*probe)->errors().empty()) {
+    reply(failure((*probe)->errors().front()));
+    return;
+  }
+  const auto expires = (*probe)->expires();
+  reply(json{{"ids", {(*probe)->id()}}, {"expires", expires ? json(lifespan::rfc3339(*expires)) : json(nullptr)}});
+}
+
+void Verbs::events(const json& params, control::Connection& from, control::Reply reply) {
+  const std::vector<std::string> ids = strings_of(params, "ids");
+  for (const std::string& id : ids) {
+    if (!roster_.find(id)) {
+      reply(failure(unknown(id)));
+      return;
+    }
+  }
+  followers_.follow(from, {ids.begin(), ids.end()});
+  reply(json{{"following", ids}});
+}
+
+void Verbs::read(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  reply(named(params).map([&](const auto& probe) {
+    parts_.drain();
+    return reading_shape(parts_.registry.collect(probe->id()), *probe);
+  }));
+}
+
+void Verbs::version(const json& /*params*/, control::Connection& /*from*/, control::Reply reply) {
+  reply(json{{"version", version_}, {"kernel", attach::kernel_release()}, {"protocol", 1}});
+}
+
+}  // namespace diagnose::app

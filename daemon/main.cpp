@@ -1,0 +1,74 @@
+// diagnosed: flags, build, run.
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "app/daemon.h"
+#include "base/log.h"
+
+namespace {
+
+using diagnose::spec::Settings;
+
+// Reads --config, or the usual file if it is there.  Faults are told; false: do not start.
+bool read_config(const std::string& path, Settings& settings) {
+  std::ifstream file(path);
+  if (!file) {
+    std::cerr << "read the settings: " << path << ": cannot be opened: give another --config, or make it\n";
+    return false;
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  auto read = diagnose::spec::read_settings(text, path);
+  for (const auto& fault : read.faults) std::cerr << fault.text() << "\n";
+  settings = std::move(read.settings);
+  return read.faults.empty();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App arguments{
+      "diagnosed: measures functions of running programs, from outside, for a time.\n"
+      "Example: diagnosed --specs /etc/diagnose/specs --listen 127.0.0.1:9950"};
+  std::string config;
+  std::vector<std::string> specs;
+  std::string listen;
+  std::string socket;
+  std::string state;
+  bool check = false;
+  arguments.add_option("--config", config, "settings (default: /etc/diagnose/diagnosed.yaml if it is there)");
+  arguments.add_option("--specs", specs, "folder of probe specs, watched; may be given several times");
+  arguments.add_option("--listen", listen, "HOST:PORT for /metrics (default 127.0.0.1:9950)");
+  arguments.add_option("--socket", socket, "control socket (default /run/diagnose/diagnosed.sock)");
+  arguments.add_option("--state", state, "folder for what survives a restart (default: nothing does)");
+  arguments.add_flag("--check", check, "read settings and specs, tell every fault, attach nothing");
+  arguments.set_version_flag("--version", "diagnosed " DIAGNOSE_VERSION);
+  try {
+    arguments.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = arguments.exit(error);
+    return status == 0 ? 0 : 2;
+  }
+
+  constexpr const char* usual_config = "/etc/diagnose/diagnosed.yaml";
+  if (config.empty() && std::ifstream(usual_config)) config = usual_config;
+  Settings settings;
+  if (!config.empty() && !read_config(config, settings)) return 1;
+  if (!specs.empty()) settings.specs = specs;
+  if (!listen.empty()) settings.listen = listen;
+  if (!socket.empty()) settings.socket = socket;
+  if (!state.empty()) settings.state = state;
+  if (check) return diagnose::app::check(settings);
+
+  diagnose::app::Daemon::block_signals();
+  const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  diagnose::Log log(settings.log_level, to_journal);
+  auto daemon =
+      diagnose::app::Daemon::start({.settings = settings, .config = config, .version = DIAGNOSE_VERSION}, log);
+  if (!daemon) {
+    std::cerr << "diagnosed: " << daemon.error().text() << "\n";
+    return 1;
+  }
+  return (*daemon)->run();
+}
