@@ -21,6 +21,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view glob_characters = "*?[";
+constexpr std::string_view number_starts = "+-.";
 
 Error usage(std::string why, std::string mend) {
   return Error{.what = "attach", .where = {}, .why = std::move(why), .mend = std::move(mend)};
@@ -81,6 +82,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
     const auto last = part.find_last_not_of(' ');
     parts.push_back(first == std::string::npos ? std::string() : part.substr(first, last - first + 1));
   }
+  if (text.ends_with(separator)) parts.emplace_back();
   return parts;
 }
 
@@ -227,7 +229,9 @@ Result<json> buckets_of(const std::string& text) {
   const std::string form = colon == std::string::npos ? "explicit" : text.substr(0, colon);
   json numbers = json::array();
   for (const std::string& part : split(colon == std::string::npos ? text : text.substr(colon + 1), ',')) {
-    if (part.empty()) return wrong();
+    if (part.empty() || (!is_digit(part.front()) && number_starts.find(part.front()) == std::string_view::npos)) {
+      return wrong();
+    }
     numbers.push_back(number_or_text(part));
   }
   if (form == "explicit" && !numbers.empty()) return json{{"explicit", numbers}};

@@ -48,17 +48,20 @@ void add_attach_target(CLI::App& verb, AttachArguments& to) {
       verb.add_option("--pid", to.pids, "These processes")
           ->delimiter(',')
           ->allow_extra_args(false)
-          ->check(CLI::Range(1, pid_most))
+          ->check(CLI::Range(1, pid_most).description(""))
           ->type_name("N"),
       verb.add_option("--exe", to.exe, "Those that run this program; a glob is allowed")->type_name("PATH"),
       verb.add_option("--comm", to.comm, "Those of this name")->type_name("NAME"),
       verb.add_flag("--all", to.all, "Every one that maps --module")};
-  for (CLI::Option* one : processes) {
-    one->group("Which processes (one of these, or FUNCTION as MODULE:FUNCTION)");
-    for (CLI::Option* other : processes) {
-      if (one != other) one->excludes(other);
+  for (CLI::Option* one : processes) one->group("Which processes (one of these, or FUNCTION as MODULE:FUNCTION)");
+  verb.parse_complete_callback([processes] {  // excludes() would do, and fill the help with it
+    const CLI::Option* first = nullptr;
+    for (const CLI::Option* one : processes) {
+      if (one->count() == 0) continue;
+      if (first != nullptr) throw CLI::ExcludesError(first->get_name(), one->get_name());
+      first = one;
     }
-  }
+  });
   verb.add_option("--module", to.module, "The file that holds the function: soname, path or glob")->type_name("FILE");
   verb.add_option("FUNCTION", to.function,
                   "Symbol, C++ name with or without parameters, glob, re:PATTERN, or MODULE:FUNCTION")
@@ -111,10 +114,11 @@ void add_others(CLI::App& app, Choices& choices) {
   CLI::App& detaching = add_verb(app, choices, "detach", "Take probes away; returns when the kernel has let go",
                                  "diagnosectl detach processcommand-4f1a",
                                  [&choices] { return detach(choices.ids, choices.all, choices.settings); });
-  auto* ids = detaching.add_option("ID", choices.ids, "Ids of probes");
-  detaching.add_flag("--all", choices.all, "All probes")->excludes(ids);
+  detaching.add_option("ID", choices.ids, "Ids of probes");
+  detaching.add_flag("--all", choices.all, "All probes");
   detaching.parse_complete_callback([&choices] {
     if (choices.ids.empty() && !choices.all) throw CLI::RequiredError("ID or --all");
+    if (!choices.ids.empty() && choices.all) throw CLI::ExcludesError("--all", "ID");
   });
 
   add_verb(app, choices, "list", "A line per probe", "diagnosectl list", [&choices] { return list(choices.settings); });
@@ -178,13 +182,17 @@ std::string first_word(const std::vector<std::string>& arguments) {
   return {};
 }
 
+bool is_option(const std::string& word) {
+  return word.starts_with('-');
+}
+
 Parsed unexpected_argument(const CLI::App& app, const Choices& choices) {
   const auto used = app.get_subcommands();
   const CLI::App& verb = used.empty() ? app : *used.front();
   const std::string verb_name = used.empty() ? std::string() : verb.get_name();
   const std::string what = verb_name.empty() ? "diagnosectl" : verb_name;
   std::vector<std::string> left = app.remaining(true);
-  const auto option = std::ranges::find_if(left, [](const std::string& word) { return word.starts_with('-'); });
+  const auto option = std::ranges::find_if(left, is_option);
   if (option == left.end()) {
     return usage_error(choices, what, "unexpected argument `" + (left.empty() ? "" : left.front()) + "`",
                        help_hint(verb_name));
@@ -237,6 +245,9 @@ Parsed parse_command_line(std::vector<std::string> arguments, const std::string&
       app.exit(error, output, errors);
       return Parsed{.run = {}, .exit = Exit::done, .output = output.str(), .errors = {}};
     }
+    // A misspelt option is why something is missing, more often than not.
+    const std::vector<std::string> left = app.remaining(true);
+    if (std::ranges::any_of(left, is_option)) return unexpected_argument(app, *choices);
     if (arguments.empty()) return Parsed{.run = {}, .exit = Exit::usage, .output = {}, .errors = app.help()};
     return usage_error(*choices, word.empty() ? "diagnosectl" : word, error.what(), help_hint(word));
   }
