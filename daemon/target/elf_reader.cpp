@@ -1,8 +1,6 @@
 #include "target/elf_reader.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +17,9 @@
 
 namespace diagnose::target {
 namespace {
+
+// Symbols that overlap could ask for the same code again and again.  Decoding this much takes some two seconds.
+constexpr std::uint64_t decoded_bytes_max = 32U << 20U;
 
 Range range_of(const Symbol& symbol) {
   return {symbol.address, LinkAddress{raw(symbol.address) + symbol.size}};
@@ -39,6 +40,7 @@ class Reading {
   void find_relatives();
   void claim_cold(Function& function);
   void add_exits(Function& function);
+  [[nodiscard]] Result<Stretch> stretch(Range range);
   [[nodiscard]] Error too_many(std::size_t most, const char* what) const;
   void refuse(std::string_view symbol, const std::string& why);
   [[nodiscard]] Result<Site> site(SiteKind kind, const Instruction& instruction);
@@ -50,6 +52,7 @@ class Reading {
   std::vector<const Symbol*> chosen_;
   std::unordered_multimap<std::string_view, const Symbol*> colds_;  // by the symbol of their parent
   std::unordered_map<std::string_view, std::size_t> parents_;       // how many functions bear that symbol
+  std::uint64_t decoded_bytes_ = 0;
   FileAnswer answer_;
 };
 
@@ -161,9 +164,9 @@ void Reading::claim_cold(Function& function) {
   std::vector<std::string_view> names(function.names.begin(), function.names.end());
   names.push_back(function.symbol);
   const auto jumps_into = [&](const Range& from, const Range& to) {
-    auto bytes = image_.code(from);
-    if (!bytes) return false;
-    const auto targets = jump_targets(decoder_, {from, std::move(*bytes)});
+    const auto code = stretch(from);
+    if (!code) return false;
+    const auto targets = jump_targets(decoder_, *code);
     return std::any_of(targets.begin(), targets.end(),
                        [&](LinkAddress target) { return target >= to.low && target < to.high; });
   };
@@ -182,17 +185,31 @@ void Reading::claim_cold(Function& function) {
   std::sort(function.cold.begin(), function.cold.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
 }
 
+Result<Stretch> Reading::stretch(Range range) {
+  decoded_bytes_ += raw(range.high) - raw(range.low);
+  if (decoded_bytes_ > decoded_bytes_max) {
+    return failure(
+        {.what = "find `" + request_.function + "`",
+         .where = request_.name,
+         .why = "the functions that match have more than " + std::to_string(decoded_bytes_max >> 20U) + " MiB of code",
+         .mend = "narrow the pattern"});
+  }
+  auto bytes = image_.code(range);
+  if (!bytes) return failure(bytes.error());
+  return Stretch{range, std::move(*bytes)};
+}
+
 void Reading::add_exits(Function& function) {
   std::vector<Stretch> stretches;
   std::vector<Range> ranges = function.cold;
   ranges.insert(ranges.begin(), function.body);
   for (const Range& range : ranges) {
-    auto bytes = image_.code(range);
-    if (!bytes) {
-      function.exits_error = bytes.error().why;
+    auto code = stretch(range);
+    if (!code) {
+      function.exits_error = code.error().why;
       return;
     }
-    stretches.push_back({range, std::move(*bytes)});
+    stretches.push_back(std::move(*code));
   }
   Exits found = find_exits(decoder_, stretches);
   function.exits_error = std::move(found.error);
