@@ -17,8 +17,8 @@
 namespace diagnose::exporter {
 namespace {
 
-constexpr std::size_t connections_max = 32;        // beyond: the one nearest its deadline gives way
-constexpr std::size_t stack_bytes = 512U * 1024U;  // nothing here recurses
+constexpr std::size_t connections_max = 32;          // beyond: the one nearest its deadline gives way
+constexpr std::size_t stack_bytes = 512UL * 1024UL;  // nothing here recurses
 
 int poll_timeout_ms(const std::list<Connection>& connections, Clock::time_point now) {
   if (connections.empty()) return -1;

@@ -29,13 +29,13 @@ struct Shape {
   std::string unit;  // "seconds", "bytes", ""
   Kind kind = Kind::counter;
   GaugeFold gauge = GaugeFold::set;
-  double scale = 1;                   // native unit -> shown: 1e-9 for nanoseconds
+  double scale = 1;  // native unit -> shown: 1e-9 for nanoseconds
   bool value_is_signed = true;
-  std::vector<std::int64_t> bounds;   // histogram, native unit, inclusive, ascending, without +Inf
+  std::vector<std::int64_t> bounds;  // histogram, native unit, inclusive, ascending, without +Inf
   std::vector<double> shown_bounds;
-  event::Layout key;                  // labels
+  event::Layout key;                                                 // labels
   std::vector<std::pair<std::string, std::string>> constant_labels;  // `probe` first, then `custom.tags`
-  std::size_t series_max = 0;         // beyond: `__other__`
+  std::size_t series_max = 0;                                        // beyond: `__other__`
 };
 
 // One series as words.  Counter: [value].  Gauge: [value, updates].  Histogram: [sum, bucket 0, ..., bucket +Inf], the
@@ -52,8 +52,8 @@ struct Reading {
 
 [[nodiscard]] std::size_t words_of(const Shape& shape);
 
-// Folds one value into words exactly as bpf/ does.  `updates == 0` marks a gauge never set.  A negative value never enters
-// a counter; it is counted as refused where values are evaluated.
+// Folds one value into words exactly as bpf/ does.  `updates == 0` marks a gauge never set.  A negative value never
+// enters a counter; it is counted as refused where values are evaluated.
 void fold(const Shape& shape, std::int64_t value, std::span<std::uint64_t> words);
 
 // User-space twin of the kernel's maps, for `aggregate: events`.  Thread-safe: the loop adds, a scrape reads.
@@ -97,11 +97,12 @@ struct Family {
   std::vector<Series> series;
 };
 
-// Series whose keys read the same as labels (cut or mended text) become one: a scrape with a series twice is refused whole.
+// Series whose keys read the same as labels (cut or mended text) become one: a scrape with a series twice is refused
+// whole.
 [[nodiscard]] Family family_of(const Shape& shape, const Reading& reading);
 
-// Joins families of one name; the first one's kind, unit and help win, and a family of another kind or unit is left out.
-// Order by name.
+// Joins families of one name; the first one's kind, unit and help win, and a family of another kind or unit is left
+// out. Order by name.
 [[nodiscard]] std::vector<Family> merged(std::vector<Family> families);
 
 // Thread-safe: the loop adds and retires, the HTTP thread collects.  Everything happens under one lock.
@@ -109,13 +110,13 @@ class Registry {
  public:
   using Read = std::function<Result<Reading>()>;
 
-  // Fails if the name, or one that it brings along (`_total`, `_bucket`, `_sum`, `_count`), is taken with another kind or
-  // unit, naming the probe that has it; if the probe has the name already; for `diagnose_*`; for labels that clash.
+  // Fails if the name, or one that it brings along (`_total`, `_bucket`, `_sum`, `_count`), is taken with another kind
+  // or unit, naming the probe that has it; if the probe has the name already; for `diagnose_*`; for labels that clash.
   // A retired instrument of the same probe and name gives way.
   [[nodiscard]] Status add(const std::string& probe, Shape shape, Read read);
 
-  // The probe ends: its series are read for the last time and kept until `drop`.  An instrument that cannot be read then
-  // is shown no more.
+  // The probe ends: its series are read for the last time and kept until `drop`.  An instrument that cannot be read
+  // then is shown no more.
   void retire(const std::string& probe);
   // Forgets the probe's series, retired or not.
   void drop(const std::string& probe);
