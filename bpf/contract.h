@@ -52,6 +52,7 @@ enum {
 	FRAMES_PER_THREAD = 64, // depth of one probe's frames on one thread; deeper is LOSS_FRAMES_FULL
 	SAVED_MAX = 16,		// values of the call kept for the return, 8 bytes each
 	KEY_MAX = 128,		// bytes of a label key that the kernel folds; longer ones go through the ring
+	RING_BYTES = 4 << 20,    // shared by all probes; the reader maps it twice, so it weighs double in its memory
 	WORDS_MAX = 130,	// 64-bit words of one folded series: sum and 128 buckets, with one to spare
 };
 

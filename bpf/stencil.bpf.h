@@ -99,7 +99,7 @@ struct {
 /* All probes of the daemon share the ring. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, RING_BYTES);
 } records __weak SEC(".maps");
 
 static __always_inline void add(u64 *word, u64 value)

@@ -39,7 +39,7 @@ inline constexpr std::size_t control_clients = 64;
 inline constexpr std::size_t client_backlog_bytes = 4U << 20U;  // a slow follower loses records, counted
 
 // Ring.
-inline constexpr std::size_t ring_bytes = 8U << 20U;  // shared by all probes; beyond: LOSS_RING_FULL
+// Its size is RING_BYTES in bpf/contract.h; beyond: LOSS_RING_FULL.
 inline constexpr std::size_t drain_records = 20'000;  // in one turn of the loop, so that control stays quick
 inline constexpr auto drain_pause = 10ms;  // between turns: a busy ring costs 100 wake-ups a second, an idle one none
 
