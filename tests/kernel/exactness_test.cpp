@@ -69,7 +69,9 @@ TEST(Exactness, AttachingAndDetachingTwoHundredTimesInARunningProgramLeavesItsOu
   for (int round = 0; round < 200; ++round) {
     Rig rig("target: {" + target_of(program, "work") + "}, instrument: {type: histogram, name: times}");
     rig.attach();
-    if (round % 20 == 0) EXPECT_TRUE(eventually([&] { return rig.hits() > 0; }));
+    if (round % 20 == 0) {
+      EXPECT_TRUE(eventually([&] { return rig.hits() > 0; }));
+    }
     rig.detach();
   }
   program.enough();
