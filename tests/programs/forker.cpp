@@ -1,9 +1,8 @@
-// forker K N [fork]: starts K child processes that each call `work` N times: by executing this program anew, or, with a third
-// argument, by fork alone.  Prints the calls of all children that ended well.
+// forker K N [fork]: starts K child processes that each call `work` N times: by executing this program anew, or, with a
+// third argument, by fork alone.  Prints the calls of all children that ended well.
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <string>
 
 #include "protocol.h"
 

@@ -1,11 +1,11 @@
-// What every program under the probe speaks: it prints `ready PID`, waits for a line (or the end) on its standard input, does
-// its counted work, and prints its own counts as `name=value` lines.  Tests compare those with what the probes say.
+// What every program under the probe speaks: it prints `ready PID`, waits for a line (or the end) on its standard
+// input, does its counted work, and prints its own counts as `name=value` lines.  Tests compare those with what the
+// probes say.
 #pragma once
-
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <unistd.h>
 
 // A function that a probe can meet: one copy, never inlined, never cloned.
 #if defined(__clang__)
@@ -14,8 +14,8 @@
 #define PROBED __attribute__((noinline, noclone))
 #endif
 
-// Makes the function save a register, so that it starts with a `push`: the kernel emulates that, and millions of calls under
-// a probe take seconds and not minutes.
+// Makes the function save a register, so that it starts with a `push`: the kernel emulates that, and millions of calls
+// under a probe take seconds and not minutes.
 #if defined(__x86_64__)
 #define SAVES_A_REGISTER() asm volatile("" ::: "rbx")
 #else
@@ -37,7 +37,9 @@ inline void ready() {
   wait_for_line();
 }
 
-inline void print(const char* name, long value) { std::printf("%s=%ld\n", name, value); }
+inline void print(const char* name, long value) {
+  std::printf("%s=%ld\n", name, value);
+}
 
 // The argument at `index`, or `otherwise`.
 inline long argument(int argc, char** argv, int index, long otherwise) {

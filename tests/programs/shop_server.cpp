@@ -1,7 +1,6 @@
-// shop_server [--seconds N]: a small shop that is always busy.  Several threads price items and check out carts, quickly or
-// slowly by what is in them, until SIGTERM, SIGINT or N seconds have passed; then it prints how often each was called.
-#include <unistd.h>
-
+// shop_server [--seconds N]: a small shop that is always busy.  Several threads price items and check out carts,
+// quickly or slowly by what is in them, until SIGTERM, SIGINT or N seconds have passed; then it prints how often each
+// was called.
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <random>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "protocol.h"
@@ -71,7 +71,9 @@ namespace {
 
 std::atomic<bool> stop = false;
 
-extern "C" void on_signal(int) { stop.store(true); }
+extern "C" void on_signal(int) {
+  stop.store(true);
+}
 
 void serve(int region) {
   shop::Cart cart(region);

@@ -1,9 +1,8 @@
-// sleeper N US: calls `nap(US)` N times and prints how long each took, measured within the function and around its call:
-// a probe's `elapsed` lies between the two.
-#include <time.h>
-
+// sleeper N US: calls `nap(US)` N times and prints how long each took, measured within the function and around its
+// call: a probe's `elapsed` lies between the two.
 #include <algorithm>
 #include <limits>
+#include <time.h>
 
 #include "protocol.h"
 

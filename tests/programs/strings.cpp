@@ -1,5 +1,5 @@
-// strings N: calls `say` with strings that differ in length and content, in rounds: `alpha` 3N times, `beta` 2N, the empty
-// string N, one of 300 characters N, one with quotes and a newline N, and the null pointer N times.
+// strings N: calls `say` with strings that differ in length and content, in rounds: `alpha` 3N times, `beta` 2N, the
+// empty string N, one of 300 characters N, one with quotes and a newline N, and the null pointer N times.
 #include <cstring>
 
 #include "protocol.h"

@@ -1,4 +1,5 @@
-// threads T N: T threads, each calling `work` N times; with N = 0 each calls until a second line arrives on standard input.
+// threads T N: T threads, each calling `work` N times; with N = 0 each calls until a second line arrives on standard
+// input.
 #include <atomic>
 #include <thread>
 #include <vector>

@@ -1,4 +1,5 @@
-// throwing N: calls `risky` N times through `between`; every seventh call throws, and the exception is caught two frames up.
+// throwing N: calls `risky` N times through `between`; every seventh call throws, and the exception is caught two
+// frames up.
 #include <stdexcept>
 
 #include "protocol.h"
