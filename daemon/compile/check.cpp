@@ -266,8 +266,9 @@ class Checker {
     if (!is_time) return nullptr;
     const bool shift = op == Op::shift_left || op == Op::shift_right;
     Type type = shift ? promoted(left->type) : common(left->type, right->type);
+    const Type right_type = shift ? promoted(right->type) : type;
     left = converted(std::move(left), type);
-    right = converted(std::move(right), shift ? promoted(right->type) : type);
+    right = converted(std::move(right), right_type);
     type.is_time = *is_time;
     return arithmetic(op, is_comparison(op) ? boolean_type : type, std::move(left), std::move(right), position);
   }
@@ -399,12 +400,18 @@ class Checker {
     if (!operand || !is_number(*operand, "a cast")) return nullptr;
     if (is_null(*operand)) return operand;
     if (written.pointers == 0) {
-      if (written.base.kind != TypeKind::nothing) return converted(std::move(operand), written.base);
+      if (written.base.kind != TypeKind::nothing) return placed(converted(std::move(operand), written.base), node);
       return fail(node.position, "`void`", "has no values", "cast to a number or a pointer");
     }
-    TypedPtr value = converted(std::move(operand), unsigned_long_type);
+    TypedPtr value = placed(converted(std::move(operand), unsigned_long_type), node);
     value->pointers = written.pointers;
     value->pointee = written.base;
+    return value;
+  }
+
+  // Faults of a cast value point at the cast.
+  static TypedPtr placed(TypedPtr value, const Node& node) {
+    value->position = node.position;
     return value;
   }
 

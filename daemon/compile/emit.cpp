@@ -59,9 +59,11 @@ class FunctionEmitter {
   std::optional<Function> finish() {
     code_.bind(refused_);
     count(LOSS_REFUSED);
-    if (code_.is_used(unreadable_)) code_.jump(skip_);
-    code_.bind(unreadable_);
-    count(LOSS_UNREADABLE);
+    if (code_.is_used(unreadable_)) {
+      code_.jump(skip_);
+      code_.bind(unreadable_);
+      count(LOSS_UNREADABLE);
+    }
     code_.bind(skip_);
     answer(0);
     auto instructions = code_.finish();

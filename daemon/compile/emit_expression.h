@@ -91,9 +91,9 @@ class ExpressionEmitter {
 // Where argument `number` is in struct pt_regs (System V x86-64 ABI 3.2.3).
 [[nodiscard]] std::int32_t argument_offset(std::int64_t number);
 
-// Emits a search for the largest of `values` (ascending, unsigned, values[0] == 0) that is not above `of`; it is left
-// in `to`.
-void emit_floor_of(Assembler& code, const std::vector<std::uint64_t>& values, Register of, Register to,
-                   Register scratch);
+// A single load or constant.
+[[nodiscard]] bool is_leaf(const Typed& node);
+// The 64-bit jump of a comparison.
+[[nodiscard]] std::uint8_t jump_of(Op op, bool is_signed);
 
 }  // namespace diagnose::compile
