@@ -1,13 +1,12 @@
 // The unix socket's server: connections, lines, peers.  What the verbs do is the Service's business.  Loop thread only.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <sys/types.h>
 
 #include "base/result.h"
 #include "control/protocol.h"
@@ -55,8 +54,7 @@ class Server {
   // closes the connection.  A client that does not read its answers is not read from until it does.
   // Borrows `loop` and `service`, which must outlive the result.
   [[nodiscard]] static Result<std::unique_ptr<Server>> listen(loop::Loop& loop, const std::string& path,
-                                                              Service& service,
-                                                              const std::string& group = "diagnose");
+                                                              Service& service, const std::string& group = "diagnose");
   virtual ~Server() = default;  // unlinks the socket
 };
 
