@@ -57,10 +57,22 @@ TEST(DaemonLife, ASocketLeftByADeadDaemonIsTakenOver) {
 
 TEST(DaemonLife, ASecondDaemonOnALiveSocketIsRefusedAndTheFirstOneStays) {
   const Daemon first;
-  const Ended second = run(daemon_command(*first.folder(), free_port()), "", 20s);
+  const TemporaryFolder folder;
+  Command command = daemon_command(*first.folder(), free_port());
+  command.at(8) = folder.file("state");
+  const Ended second = run(command, "", 20s);
   EXPECT_EQ(second.status, 1);
   EXPECT_NE(second.err.find(first.socket()), std::string::npos) << second.err;
   EXPECT_EQ(first.ctl({"list"}).status, 0);
+}
+
+TEST(DaemonLife, ASecondDaemonOnTheSameStateIsRefused) {
+  const Daemon first;
+  Command command = daemon_command(*first.folder(), free_port());
+  command.at(6) = first.folder()->file("other.sock");
+  const Ended second = run(command, "", 20s);
+  EXPECT_EQ(second.status, 1);
+  EXPECT_NE(second.err.find(first.state()), std::string::npos) << second.err;
 }
 
 TEST(DaemonLife, APortThatIsTakenIsToldAndNothingStarts) {

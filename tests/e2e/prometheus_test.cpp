@@ -72,6 +72,7 @@ TEST(Prometheus, OpenMetricsIsGivenToThoseWhoAskForIt) {
 TEST(Prometheus, TheOtherPagesAnswer) {
   const Process target = shop();
   const Daemon daemon({.specs = {{"shop.yaml", every_instrument(target.pid())}}});
+  ASSERT_TRUE(eventually([&] { return daemon.state_of("checkout") == "armed"; }));
   EXPECT_EQ(http_get(daemon.port(), "/-/healthy")->status, 200);
   EXPECT_EQ(http_get(daemon.port(), "/-/ready")->status, 200);
   EXPECT_EQ(http_get(daemon.port(), "/no-such-page")->status, 404);
