@@ -107,6 +107,19 @@ Outcome extreme(bool least, C l, C r) {
   return number(least == (l < r) ? l : r);
 }
 
+// Where signs and widths end; each is met with each, INT_MIN / -1 among them.
+const std::vector<std::uint64_t> edges = {0,
+                                          1,
+                                          ~std::uint64_t{0},
+                                          0x7f,
+                                          0x80,
+                                          0x7fff,
+                                          0x8000,
+                                          0x7fffffff,
+                                          0x80000000,
+                                          0x7fffffffffffffff,
+                                          0x8000000000000000};
+
 const std::vector<std::string> operators = {"+",  "-",  "*",  "/", "%",  "&", "|",  "^",  "<<",
                                             ">>", "==", "!=", "<", "<=", ">", ">=", "&&", "||"};
 
@@ -123,6 +136,12 @@ void compare_pair(const std::string& a_name, const std::string& b_name, Operands
       const std::uint64_t y = operands.next();
       ASSERT_EQ(both.run(x, y), computed(op, static_cast<A>(x), static_cast<B>(y)))
           << a_cast << x << " " << op << " " << b_cast << y;
+    }
+    for (const std::uint64_t x : edges) {
+      for (const std::uint64_t y : edges) {
+        ASSERT_EQ(both.run(x, y), computed(op, static_cast<A>(x), static_cast<B>(y)))
+            << a_cast << x << " " << op << " " << b_cast << y;
+      }
     }
     for (int i = 0; i < 6; ++i) {
       const std::uint64_t x = operands.next();
