@@ -83,7 +83,7 @@ struct Daemon::Impl {
   Status build_front();
   Status catch_signals();
   void take(const drain::RawRecord& raw);
-  void tell(Probe& probe, const event::Record& record);
+  void tell(Probe& probe, const spec::Instrument& instrument, const event::Record& record);
   void reload();
   void stop();
 };
@@ -195,11 +195,13 @@ void Daemon::Impl::take(const drain::RawRecord& raw) {
     });
     return;
   }
-  if (const auto record = probe->take(raw, realtime_offset())) tell(*probe, *record);
+  if (const auto record = probe->take(raw, realtime_offset())) {
+    tell(*probe, probe->spec().instruments[raw.instrument], *record);
+  }
 }
 
-void Daemon::Impl::tell(Probe& probe, const event::Record& record) {
-  const bool is_log = probe.spec().instruments[0].type == spec::InstrumentType::log || !record.message.empty();
+void Daemon::Impl::tell(Probe& probe, const spec::Instrument& instrument, const event::Record& record) {
+  const bool is_log = instrument.type == spec::InstrumentType::log;
   if (!is_log && !followers.any(probe.id())) return;
   const nlohmann::json shape = event_shape(record, probe.spec().custom);
   if (const std::uint64_t refused = followers.send(probe.id(), shape); refused != 0) probe.count_slow_follower(refused);

@@ -123,7 +123,7 @@ Status Probe::add_series() {
         return loaded->read(index).map([](attach::InstrumentWords words) { return reading_of(std::move(words)); });
       };
     } else {
-      foldings_.back() = std::make_shared<Folding>(shape);
+      foldings_.back() = std::make_shared<metrics::Accumulator>(shape);
       read = [folding = foldings_.back()]() -> Result<metrics::Reading> { return folding->read(); };
     }
     if (auto status = parts_.registry.add(spec_.id, shape, std::move(read)); !status) return status;

@@ -114,7 +114,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   compile::ProbeEvaluation evaluation_;
   compile::Plan plan_;
   bool wants_return_ = false;
-  std::vector<std::shared_ptr<Folding>> foldings_;  // per instrument; null where the kernel folds
+  std::vector<std::shared_ptr<metrics::Accumulator>> foldings_;  // per instrument; null where the kernel folds
   std::shared_ptr<attach::LoadedProbe> loaded_;
   std::vector<Grip> grips_;                     // declared behind loaded_: links go before programs
   std::map<std::string, std::string> applied_;  // process -> error, or empty

@@ -5,6 +5,7 @@
 #include <linux/types.h>
 #include <string>
 
+#include "attach/syscall.h"
 #include "base/limits.h"
 #include "base/units.h"
 
@@ -58,6 +59,13 @@ Result<std::uint64_t> cookie_of(LoadedProbe& probe, const target::Function& func
   return probe.add_site(described);
 }
 
+Error no_exits(const target::Module& module, const target::Function& function) {
+  return {.what = "see the returns of `" + function.name + "`",
+          .where = module.path,
+          .why = function.exits_error,
+          .mend = "ask for `event: call`, which needs only its entry"};
+}
+
 Error cannot_attach(const target::Module& module, std::optional<pid_t> process, int error) {
   Error refused{.what = "attach", .where = module.path, .why = errno_text(error), .mend = ""};
   if (process) refused.where += " in process " + std::to_string(*process);
@@ -71,7 +79,7 @@ Error cannot_attach(const target::Module& module, std::optional<pid_t> process, 
 
 Result<Fd> link(int program, const Sites& sites, const target::Module& module, std::optional<pid_t> process) {
   const std::string path = "/proc/self/fd/" + std::to_string(module.file->get());
-  LIBBPF_OPTS(bpf_link_create_opts, options);
+  auto options = sized<bpf_link_create_opts>();
   options.uprobe_multi.path = path.c_str();
   options.uprobe_multi.offsets = sites.offsets.data();
   options.uprobe_multi.cookies = sites.cookies.data();
@@ -89,6 +97,7 @@ Result<Attachment> attach(LoadedProbe& probe, const target::Module& module, std:
   Sites entries;
   Sites exits;
   for (const target::Function& function : module.functions) {
+    if (wants_exits && !function.exits_error.empty()) return failure(no_exits(module, function));
     for (const target::Site& site : function.sites) {
       Sites& sites = site.kind == target::SiteKind::entry ? entries : exits;
       std::uint64_t cookie = 0;

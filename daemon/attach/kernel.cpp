@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "attach/syscall.h"
 #include "base/fd.h"
 
 namespace diagnose::attach {
@@ -14,12 +15,7 @@ namespace {
 // A uprobe_multi link on the directory "/" must be refused as EBADF/EINVAL by a kernel that knows the link type; one
 // that does not refuses the program's attach type at load.  (The same trick as libbpf's feature probe.)
 Result<bool> has_uprobe_multi() {
-  const std::array<bpf_insn, 2> nothing = {
-      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
-      bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_UPROBE_MULTI);
-  const Fd program(
-      bpf_prog_load(BPF_PROG_TYPE_KPROBE, "diagnose_ask", "GPL", nothing.data(), nothing.size(), &options));
+  const Fd program = load_empty_program();
   if (!program) {
     const int error = errno;
     if (error != EPERM && error != EACCES) return false;
@@ -29,7 +25,7 @@ Result<bool> has_uprobe_multi() {
                     .mend = "run as root, or give CAP_BPF and CAP_PERFMON"});
   }
   const unsigned long offset = 0;
-  LIBBPF_OPTS(bpf_link_create_opts, link_options);
+  auto link_options = sized<bpf_link_create_opts>();
   link_options.uprobe_multi.path = "/";
   link_options.uprobe_multi.offsets = &offset;
   link_options.uprobe_multi.cnt = 1;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <cstring>
 #include <limits>
+
+#include "attach/syscall.h"
 
 namespace diagnose::attach {
 namespace {
@@ -73,7 +76,7 @@ Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const compile::Plan& plan
   std::shared_ptr<LoadedProbe> made(new LoadedProbe());
   made->instruments_ = plan.instruments;
   made->control_.probe = number;
-  if (auto status = made->make_maps(plan, stencils); !status) return tl::unexpected(status.error());
+  if (auto status = made->make_maps(plan); !status) return tl::unexpected(status.error());
   if (auto status = made->write_control(); !status) return tl::unexpected(status.error());
   auto entry = made->load_program(plan.entry, stencils, id, "entry");
   if (!entry) return tl::unexpected(entry.error());
@@ -86,15 +89,23 @@ Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const compile::Plan& plan
   return made;
 }
 
-Status LoadedProbe::make_maps(const compile::Plan& plan, const compile::Stencils& stencils) {
+Status LoadedProbe::make_maps(const compile::Plan& plan) {
   for (const compile::MapPlan& wanted : plan.maps) {
-    LIBBPF_OPTS(bpf_map_create_opts, options);
+    auto options = sized<bpf_map_create_opts>();
+    std::unique_ptr<btf, decltype(&btf__free)> types(nullptr, btf__free);
     if (wanted.type == BPF_MAP_TYPE_TASK_STORAGE) {
-      // Task-local storage must be typed; the object's own types will do, the size is what counts.
+      // Task-local storage must be typed, and the type must have the value's very size.
+      types.reset(btf__new_empty());
+      const int number = btf__add_int(types.get(), "u64", 8, 0);
+      const int key = btf__add_int(types.get(), "int", 4, BTF_INT_SIGNED);
+      const int value = btf__add_array(types.get(), number, number, wanted.value_bytes / 8);
+      if (!types || btf__load_into_kernel(types.get()) != 0) {
+        return failure(kernel_error("describe the frames to the kernel", errno));
+      }
       options.map_flags = BPF_F_NO_PREALLOC;
-      options.btf_fd = static_cast<std::uint32_t>(stencils.btf_fd());
-      options.btf_key_type_id = stencils.frames_key_type();
-      options.btf_value_type_id = stencils.frames_value_type();
+      options.btf_fd = static_cast<std::uint32_t>(btf__fd(types.get()));
+      options.btf_key_type_id = static_cast<std::uint32_t>(key);
+      options.btf_value_type_id = static_cast<std::uint32_t>(value);
     }
     Fd fd(bpf_map_create(wanted.type, map_name(wanted.role), wanted.key_bytes, wanted.value_bytes, wanted.entries,
                          &options));
@@ -122,7 +133,8 @@ Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compil
     if (use.role == MapRole::zeros) fd = stencils.zeros_fd();
     instructions[use.at].imm = fd;
   }
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_UPROBE_MULTI);
+  auto options = sized<bpf_prog_load_opts>();
+  options.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
   const std::string name = "diagnose_" + std::string(phase);
   Fd program(bpf_prog_load(BPF_PROG_TYPE_KPROBE, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(),
                            &options));

@@ -60,7 +60,7 @@ class LoadedProbe {
     Fd fd;
   };
   LoadedProbe() = default;
-  [[nodiscard]] Status make_maps(const compile::Plan& plan, const compile::Stencils& stencils);
+  [[nodiscard]] Status make_maps(const compile::Plan& plan);
   [[nodiscard]] Result<Fd> load_program(const compile::Linked& linked, const compile::Stencils& stencils,
                                         const std::string& id, const char* phase) const;
   [[nodiscard]] const Map* find(compile::MapRole role, int instrument = -1) const;

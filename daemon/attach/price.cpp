@@ -13,6 +13,7 @@
 #include <string>
 
 #include "attach/detacher.h"
+#include "attach/syscall.h"
 #include "base/fd.h"
 
 // Functions whose first instruction is of each class; nothing else calls them.
@@ -48,14 +49,6 @@ std::optional<unsigned long> offset_in_executable(std::uintptr_t address) {
   return std::nullopt;
 }
 
-Fd empty_program() {
-  const std::array<bpf_insn, 2> nothing = {
-      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
-      bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_UPROBE_MULTI);
-  return Fd(bpf_prog_load(BPF_PROG_TYPE_KPROBE, "diagnose_price", "GPL", nothing.data(), nothing.size(), &options));
-}
-
 // The best of a few rounds: the price is the kernel's, not the scheduler's.
 double nanoseconds_a_call(void (*function)(), int calls) {
   double best = std::numeric_limits<double>::max();
@@ -72,7 +65,7 @@ double price_of(void (*function)(), int program, int calls, std::vector<Fd>& lin
   const auto offset = offset_in_executable(reinterpret_cast<std::uintptr_t>(function));
   if (!offset) return 0;
   const unsigned long at = *offset;
-  LIBBPF_OPTS(bpf_link_create_opts, options);
+  auto options = sized<bpf_link_create_opts>();
   options.uprobe_multi.path = "/proc/self/exe";
   options.uprobe_multi.offsets = &at;
   options.uprobe_multi.cnt = 1;
@@ -100,7 +93,7 @@ double Prices::of(target::Cost cost) const {
 
 Prices measure_prices(Detacher& detacher) {
   Prices prices;
-  const Fd program = empty_program();
+  const Fd program = load_empty_program();
   if (!program) return prices;
   std::vector<Fd> links;
   prices.optimised_ns = price_of(diagnose_price_optimised, program.get(), 200, links);

@@ -206,8 +206,6 @@ Status Stencils::take_apart() {
     }
     stencils_[static_cast<std::size_t>(entry.name)] = dissection.stencil_from(start);
   }
-  frames_key_type_ = bpf_map__btf_key_type_id(maps.frames);
-  frames_value_type_ = bpf_map__btf_value_type_id(maps.frames);
   return {};
 }
 
@@ -219,12 +217,9 @@ int Stencils::zeros_fd() const {
   return bpf_map__fd(loaded_->skeleton->maps.zeros);
 }
 
-int Stencils::btf_fd() const {
-  return bpf_object__btf_fd(loaded_->skeleton->obj);
-}
-
 Result<std::uint64_t> Stencils::jiffies_after(std::chrono::nanoseconds from_now) const {
-  LIBBPF_OPTS(bpf_test_run_opts, options);
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
   const std::uint32_t zero = 0;
   ticks now{};
   timespec tick{};

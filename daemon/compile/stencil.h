@@ -75,12 +75,9 @@ class Stencils {
 
   [[nodiscard]] const Stencil& get(StencilName name) const { return stencils_[static_cast<std::size_t>(name)]; }
 
-  // Descriptors, borrowed: the shared ring, the shared zeros, the object's BTF (task-local storage wants types).
+  // Descriptors, borrowed: the shared ring, the shared zeros.
   [[nodiscard]] int records_fd() const;
   [[nodiscard]] int zeros_fd() const;
-  [[nodiscard]] int btf_fd() const;
-  [[nodiscard]] std::uint32_t frames_key_type() const { return frames_key_type_; }
-  [[nodiscard]] std::uint32_t frames_value_type() const { return frames_value_type_; }
 
   // The kernel's tick count `from_now` on.  A tick is rounded up: a deadline is never early.
   [[nodiscard]] Result<std::uint64_t> jiffies_after(std::chrono::nanoseconds from_now) const;
@@ -95,8 +92,6 @@ class Stencils {
 
   std::unique_ptr<Loaded> loaded_;
   std::array<Stencil, stencil_count> stencils_;
-  std::uint32_t frames_key_type_ = 0;
-  std::uint32_t frames_value_type_ = 0;
 };
 
 }  // namespace diagnose::compile

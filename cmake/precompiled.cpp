@@ -1,0 +1,1 @@
+// Nothing: the precompiled headers hang on this file.
