@@ -26,24 +26,25 @@ constexpr const char* start_it = "start it with `systemctl start diagnosed`, or 
 
 tl::unexpected<Failure> connect_failure(const std::string& path, int error_number) {
   Error error{.what = "connect to the daemon", .where = path, .why = errno_text(error_number), .mend = start_it};
+  Exit exit = Exit::no_daemon;
   if (error_number == ENOENT) {
     error.why = "no such socket";
   } else if (error_number == ECONNREFUSED) {
     error.why = "nobody listens there: the daemon has died";
   } else if (error_number == EACCES || error_number == EPERM) {
+    exit = Exit::refused;  // somebody is there
     error.why = "permission denied";
     error.mend = "run this as root, or as a member of group `diagnose`: `usermod -aG diagnose USER`";
   } else if (error_number == EAGAIN) {
     error.why = "the daemon does not accept connections";
     error.mend = "see `systemctl status diagnosed`";
   }
-  return fail(Exit::no_daemon, std::move(error));
+  return fail(exit, std::move(error));
 }
 
 Failure refusal(const std::string& method, const json& error) {
   Failure failure;
-  const int code = error.value("code", static_cast<int>(control::Code::refused));
-  if (code == static_cast<int>(control::Code::forbidden)) failure.exit = Exit::no_daemon;
+
   const auto data = error.find("data");
   if (data == error.end() || !data->is_object()) {
     failure.errors.push_back(Error{.what = method, .where = {}, .why = error.value("message", "refused"), .mend = {}});

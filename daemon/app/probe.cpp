@@ -228,8 +228,11 @@ Status Probe::grip(const target::Module& module, std::optional<target::Process> 
 }
 
 void Probe::watch(Grip& grip) {
+  // Weak: the watch lives until the kernel has let go, which may be longer than the probe.
   auto watched = parts_.loop.on_fd(grip.pidfd.get(), EPOLLIN,
-                                   [this, pid = *grip.attachment.process](std::uint32_t) { process_gone(pid); });
+                                   [weak = weak_from_this(), pid = *grip.attachment.process](std::uint32_t) {
+                                     if (const auto self = weak.lock()) self->process_gone(pid);
+                                   });
   if (watched) grip.watch = std::move(*watched);
 }
 
@@ -408,6 +411,7 @@ void Probe::let_go(std::vector<Grip> grips, std::function<void()> gone) {
   std::vector<Fd> links;
   auto held = std::make_shared<std::vector<Grip>>(std::move(grips));
   for (Grip& grip : *held) {
+    grip.watch = {};
     for (Fd& link : grip.attachment.links) links.push_back(std::move(link));
   }
   parts_.detacher.detach(std::move(links), [&loop = parts_.loop, held, gone = std::move(gone)]() mutable {

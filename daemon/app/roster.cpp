@@ -113,7 +113,7 @@ bool Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& kno
 Applied Roster::apply(const spec::Document& document, const std::string& origin, bool watched) {
   Applied applied;
   if (watched) watched_.insert(origin);
-  for (const spec::Fault& fault : document.faults) applied.failed[""].push_back(fault.error());
+  for (const spec::Fault& fault : document.faults) applied.failed[fault.probe].push_back(fault.error());
   std::set<std::string> named(document.faulty.begin(), document.faulty.end());
   for (const spec::Probe& wanted : document.probes) {
     named.insert(wanted.id);

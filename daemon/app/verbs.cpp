@@ -1,5 +1,7 @@
 #include "app/verbs.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "app/shapes.h"
@@ -21,13 +23,15 @@ std::string string_of(const json& params, const char* key) {
   return found != params.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-std::vector<std::string> strings_of(const json& params, const char* key) {
+// A list of strings; empty if it is not there.
+Result<std::vector<std::string>> strings_of(const json& params, const char* key) {
   std::vector<std::string> strings;
   const auto found = params.find(key);
-  if (found == params.end() || !found->is_array()) return strings;
-  for (const json& one : *found) {
-    if (one.is_string()) strings.push_back(one.get<std::string>());
-  }
+  if (found == params.end()) return strings;
+  const bool is_list =
+      found->is_array() && std::all_of(found->begin(), found->end(), [](const json& one) { return one.is_string(); });
+  if (!is_list) return failure(bad_parameters(key, "it must be a list of texts"));
+  for (const json& one : *found) strings.push_back(one.get<std::string>());
   return strings;
 }
 
@@ -36,15 +40,34 @@ bool is_true(const json& params, const char* key) {
   return found != params.end() && found->is_boolean() && found->get<bool>();
 }
 
-// The first fault speaks for all, and names how many there are; a file's faults come one by one through `apply`.
-Error joined(const std::vector<spec::Fault>& faults) {
-  Error error = faults.front().error();
-  error.where.clear();
-  for (std::size_t at = 1; at < faults.size(); ++at) {
-    error.why += "; " + faults[at].what + ": " + faults[at].why;
-    if (!faults[at].mend.empty()) error.mend += "; " + faults[at].mend;
+// A client wrote no file: instead of a column in our own JSON it is shown the text that stands there.
+std::string place_in(const std::string& text, const std::string& where) {
+  const std::size_t colon = where.rfind(':');
+  if (!where.starts_with(std::string(origin_attach) + ":") || colon == std::string::npos) return where;
+  const auto column = static_cast<std::size_t>(std::max(std::atoi(where.c_str() + colon + 1), 1));
+  // A text that ends too early is told at its closing quote.
+  const std::size_t begin = column < 2 ? std::string::npos : text.rfind('"', std::min(column, text.size()) - 2);
+  if (begin == std::string::npos) return "";
+  const std::size_t end = text.find('"', begin + 1);
+  return "`" + text.substr(begin + 1, end == std::string::npos ? end : end - begin - 1) + "`";
+}
+
+// All of them in one: a client that attaches is told once.
+Error joined(const std::vector<Error>& errors, const std::string& text) {
+  Error all = errors.front();
+  all.where = place_in(text, all.where);
+  for (std::size_t at = 1; at < errors.size(); ++at) {
+    Error next = errors[at];
+    next.where = place_in(text, next.where);
+    all.mend += (all.mend.empty() ? "" : "; ") + next.text();
   }
-  return error;
+  return all;
+}
+
+std::vector<Error> errors_of(const std::vector<spec::Fault>& faults) {
+  std::vector<Error> errors;
+  for (const spec::Fault& fault : faults) errors.push_back(fault.error());
+  return errors;
 }
 
 }  // namespace
@@ -96,11 +119,11 @@ void Verbs::attach(const json& params, control::Connection& from, control::Reply
     reply(failure(bad_parameters("attach", "`id` and `spec` are needed")));
     return;
   }
-  const spec::Document document =
-      spec::read(json{{"probes", {{id, *written}}}}.dump(), "attach", lifespan::Clock::now());
+  const std::string text = json{{"probes", {{id, *written}}}}.dump();
+  const spec::Document document = spec::read(text, origin_attach, lifespan::Clock::now());
   if (!document.faults.empty() || document.probes.empty()) {
     reply(document.faults.empty() ? failure(bad_parameters("attach", "the spec holds no probe"))
-                                  : failure(joined(document.faults)));
+                                  : failure(joined(errors_of(document.faults), text)));
     return;
   }
   const bool follow = is_true(params, "follow");
@@ -111,7 +134,7 @@ void Verbs::attach(const json& params, control::Connection& from, control::Reply
   }
   const std::shared_ptr<Probe> probe = *added;
   if (probe->state() == State::failed) {
-    const Error why = probe->errors().empty() ? bad_parameters("attach", "it failed") : probe->errors().front();
+    const Error why = probe->errors().empty() ? bad_parameters("attach", "it failed") : joined(probe->errors(), text);
     roster_.detach({probe}, [] {});
     reply(failure(why));
     return;
@@ -152,7 +175,12 @@ void Verbs::detach(const json& params, control::Connection& /*from*/, control::R
   if (is_true(params, "all")) {
     probes = roster_.all();
   } else {
-    for (const std::string& id : strings_of(params, "ids")) {
+    const auto named_ids = strings_of(params, "ids");
+    if (!named_ids || named_ids->empty()) {
+      reply(failure(named_ids ? bad_parameters("detach", "`ids` or `all` is needed") : named_ids.error()));
+      return;
+    }
+    for (const std::string& id : *named_ids) {
       auto probe = roster_.find(id);
       if (!probe) {
         reply(failure(unknown(id)));
@@ -206,15 +234,19 @@ void Verbs::renew(const json& params, control::Connection& /*from*/, control::Re
 }
 
 void Verbs::events(const json& params, control::Connection& from, control::Reply reply) {
-  const std::vector<std::string> ids = strings_of(params, "ids");
-  for (const std::string& id : ids) {
+  const auto ids = strings_of(params, "ids");
+  if (!ids) {
+    reply(tl::unexpected(ids.error()));
+    return;
+  }
+  for (const std::string& id : *ids) {
     if (!roster_.find(id)) {
       reply(failure(unknown(id)));
       return;
     }
   }
-  followers_.follow(from, {ids.begin(), ids.end()});
-  reply(json{{"following", ids}});
+  followers_.follow(from, {ids->begin(), ids->end()});
+  reply(json{{"following", *ids}});
 }
 
 void Verbs::read(const json& params, control::Connection& /*from*/, control::Reply reply) {

@@ -45,7 +45,8 @@ void check_word(const Node& key, const Vocabulary& vocabulary, Faults& faults) {
 }  // namespace
 
 void Faults::add(const Node& at, std::string what, std::string why, std::string mend) {
-  faults_.push_back({.place = place(at), .what = std::move(what), .why = std::move(why), .mend = std::move(mend)});
+  faults_.push_back(
+      {.place = place(at), .what = std::move(what), .why = std::move(why), .mend = std::move(mend), .probe = probe_});
 }
 
 std::vector<Fault> Faults::taken() {

@@ -19,6 +19,8 @@ class Faults {
 
   void add(const Node& at, std::string what, std::string why, std::string mend);
   void add(Fault fault) { faults_.push_back(std::move(fault)); }
+  // Faults added from now on belong to this probe; empty: to the file.
+  void blame(std::string probe) { probe_ = std::move(probe); }
   [[nodiscard]] Place place(const Node& node) const { return {file_, node.line, node.column}; }
   [[nodiscard]] std::size_t count() const { return faults_.size(); }
 
@@ -27,6 +29,7 @@ class Faults {
 
  private:
   std::string file_;
+  std::string probe_;
   std::vector<Fault> faults_;
 };
 

@@ -66,6 +66,7 @@ void read_probes(const Node& probes, lifespan::Clock::time_point lastmodified, F
   const std::set<std::string> repeated = repeated_ids(probes, faults);
   for (const Node::Entry& entry : probes.entries) {
     const std::size_t before = faults.count();
+    if (entry.key->kind == Node::Kind::scalar) faults.blame(entry.key->text);
     const bool named = check_id(*entry.key, faults);
     Probe probe = read_probe(entry.key->text, *entry.key, *entry.value, lastmodified, faults);
     if (faults.count() == before && !repeated.contains(entry.key->text)) {
@@ -76,6 +77,7 @@ void read_probes(const Node& probes, lifespan::Clock::time_point lastmodified, F
         std::find(document.faulty.begin(), document.faulty.end(), entry.key->text) != document.faulty.end();
     if (!told && (named || !entry.key->text.empty())) document.faulty.push_back(entry.key->text);
   }
+  faults.blame("");
 }
 
 void read_root(const Node& root, lifespan::Clock::time_point lastmodified, Faults& faults, Document& document) {

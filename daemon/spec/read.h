@@ -8,9 +8,9 @@
 
 namespace diagnose::spec {
 
-// Reads a whole file's text.  All faults are reported at once; a good probe beside a bad one is kept.  `lastmodified` is
-// what a probe without that key gets.  Bounded by base/limits.h: size, depth, nodes after aliases, instruments.
-// JSON is YAML, so messages from the control socket come through here as well.
+// Reads a whole file's text.  All faults are reported at once; a good probe beside a bad one is kept.  `lastmodified`
+// is what a probe without that key gets.  Bounded by base/limits.h: size, depth, nodes after aliases, instruments. JSON
+// is YAML, so messages from the control socket come through here as well.
 [[nodiscard]] Document read(std::string_view text, const std::string& file_name,
                             lifespan::Clock::time_point lastmodified);
 

@@ -1,14 +1,13 @@
 // What the user wrote, checked and passive.  Every value that can be wrong later carries its place.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/limits.h"
@@ -39,6 +38,7 @@ struct Fault {
   std::string what;
   std::string why;
   std::string mend;
+  std::string probe = {};  // the id of the probe that is dropped for it; empty: the file's
 
   [[nodiscard]] std::string text() const;
   [[nodiscard]] Error error() const;  // `where` is the place
@@ -84,18 +84,18 @@ struct Message {
 
 struct Instrument {
   InstrumentType type = InstrumentType::counter;
-  Text name;                         // dots already underscores; empty only for log
-  std::optional<Event> event;        // nullopt: the earliest at which everything mentioned is known
-  std::optional<Text> value;         // nullopt: 1 for counter and inc/dec; elapsed for histogram
+  Text name;                   // dots already underscores; empty only for log
+  std::optional<Event> event;  // nullopt: the earliest at which everything mentioned is known
+  std::optional<Text> value;   // nullopt: 1 for counter and inc/dec; elapsed for histogram
   std::optional<Text> where;
   std::vector<Label> labels;
   GaugeOperation operation = GaugeOperation::set;
-  std::optional<Buckets> buckets;    // nullopt: the default for the value's unit
-  std::optional<Message> message;    // log only
-  std::uint32_t sample_every = 1;    // 1/N
-  std::string unit;                  // as written: "seconds", "bytes"; empty: by the value
+  std::optional<Buckets> buckets;  // nullopt: the default for the value's unit
+  std::optional<Message> message;  // log only
+  std::uint32_t sample_every = 1;  // 1/N
+  std::string unit;                // as written: "seconds", "bytes"; empty: by the value
   std::string help;
-  std::size_t max_chars = 2000;      // of a log's text
+  std::size_t max_chars = 2000;  // of a log's text
   Place place;
 };
 

@@ -220,7 +220,8 @@ std::vector<Row> idle_rows() {
   const bool armed = test::eventually(
       [&] {
         int count = 0;
-        for (const json& probe : daemon.json({"list"}).at("probes")) count += probe.at("state") == "armed" ? 1 : 0;
+        const json list = daemon.json({"list"});
+        for (const json& probe : list.at("probes")) count += probe.at("state") == "armed" ? 1 : 0;
         return count == 100;
       },
       60s);

@@ -73,7 +73,10 @@ Process Daemon::client(const Command& arguments) const {
 
 std::string Daemon::metrics_text() const {
   const auto answer = http_get(port_, "/metrics");
-  if (!answer || answer->status != 200) throw std::runtime_error("/metrics does not answer");
+  if (!answer) throw std::runtime_error("/metrics does not answer");
+  if (answer->status != 200) {
+    throw std::runtime_error("/metrics answers " + std::to_string(answer->status) + ": " + answer->body);
+  }
   return answer->body;
 }
 

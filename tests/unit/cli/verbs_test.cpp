@@ -154,13 +154,13 @@ TEST_F(VerbsTest, ARefusalIsTextOnStderrOrJson) {
              {{"what", "renew `a`"}, {"where", ""}, {"why", "no such probe"}, {"mend", "see `diagnosectl list`"}}}}));
 }
 
-TEST_F(VerbsTest, ForbiddenAndADaemonThatGoesAwayAreNoDaemon) {
+TEST_F(VerbsTest, ForbiddenIsARefusalAndADaemonThatGoesAwayIsNoDaemon) {
   {
     FakeDaemon daemon(settings_.socket, [](auto&, auto&, auto&) {
       return control::error_line(nullptr, control::Code::forbidden,
                                  Error{.what = "connect", .where = {}, .why = "only root", .mend = {}});
     });
-    EXPECT_EQ(run([&] { return list(settings_); }), Exit::no_daemon);
+    EXPECT_EQ(run([&] { return list(settings_); }), Exit::refused);
     EXPECT_THAT(err_, HasSubstr("only root"));
   }
   EXPECT_EQ(run([&] { return list(settings_); }), Exit::no_daemon);
