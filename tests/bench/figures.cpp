@@ -178,7 +178,7 @@ Row attach_row(const Daemon& daemon, Load& load) {
           ms(ours),
           "-",
           theirs > 0 ? ms(theirs) : "-",
-          theirs > 0 ? fmt::format("1/{:.0f}", theirs / ours) : "-",
+          theirs > 0 ? fmt::format("1/{:.1f}", theirs / ours) : "-",
           "60 ms, 1/5",
           ours <= 60 && (theirs == 0 || ours * 5 <= theirs)};
 }

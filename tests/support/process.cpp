@@ -1,5 +1,6 @@
 #include "support/process.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -48,6 +50,11 @@ void take(Fd& fd, std::string& text) {
   } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
     fd.reset();
   }
+}
+
+int milliseconds_to(std::chrono::steady_clock::time_point deadline) {
+  const auto left = deadline - std::chrono::steady_clock::now();
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
 }
 
 }  // namespace
@@ -120,12 +127,11 @@ void Process::signal(int number) const {
 bool Process::pump(std::chrono::steady_clock::time_point deadline) {
   std::array<pollfd, 2> waits = {pollfd{out_.get(), POLLIN, 0}, pollfd{err_.get(), POLLIN, 0}};
   if (!out_ && !err_) return false;
-  const auto left =
-      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  const int left = milliseconds_to(deadline);
   if (left <= 0) {
     fail("process " + std::to_string(pid_) + " is still at it; so far it wrote:\n" + ended_.out + ended_.err);
   }
-  if (::poll(waits.data(), waits.size(), static_cast<int>(left)) <= 0) return true;
+  if (::poll(waits.data(), waits.size(), left) <= 0) return true;
   if (out_ && waits[0].revents != 0) take(out_, ended_.out);
   if (err_ && waits[1].revents != 0) take(err_, ended_.err);
   return true;
@@ -149,10 +155,12 @@ Ended Process::finish(std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (pump(deadline)) {
   }
-  while (running()) {
-    if (std::chrono::steady_clock::now() >= deadline) fail("process " + std::to_string(pid_) + " does not end");
-    moment();
+  const Fd ending(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  if (running() && ending) {
+    pollfd wait{ending.get(), POLLIN, 0};
+    ::poll(&wait, 1, std::max(0, milliseconds_to(deadline)));
   }
+  if (running()) fail("process " + std::to_string(pid_) + " does not end");
   return ended_;
 }
 
