@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sys/resource.h>
 
 #include "app/daemon.h"
 #include "base/log.h"
@@ -23,6 +24,14 @@ bool read_config(const std::string& path, Settings& settings) {
   for (const auto& fault : read.faults) std::cerr << fault.text() << "\n";
   settings = std::move(read.settings);
   return read.faults.empty();
+}
+
+// A probe holds some seven descriptors (maps, programs, links, the file, the process): the usual 1024 are soon used up.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // refused: fewer probes fit, and each attach says so
 }
 
 }  // namespace
@@ -61,6 +70,7 @@ int main(int argc, char** argv) {
   if (!state.empty()) settings.state = state;
   if (check) return diagnose::app::check(settings);
 
+  raise_descriptor_limit();
   diagnose::app::Daemon::block_signals();
   const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
   diagnose::Log log(settings.log_level, to_journal);

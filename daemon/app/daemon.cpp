@@ -16,7 +16,6 @@
 #include "app/parts.h"
 #include "app/process_watch.h"
 #include "app/roster.h"
-#include "app/shapes.h"
 #include "app/spec_folders.h"
 #include "app/verbs.h"
 #include "attach/kernel.h"
@@ -24,6 +23,7 @@
 #include "bpf/contract.h"
 #include "control/server.h"
 #include "drain/ring.h"
+#include "event/json_text.h"
 #include "export/http.h"
 #include "state/store.h"
 #include "target/elf_reader.h"
@@ -203,9 +203,9 @@ void Daemon::Impl::take(const drain::RawRecord& raw) {
 void Daemon::Impl::tell(Probe& probe, const spec::Instrument& instrument, const event::Record& record) {
   const bool is_log = instrument.type == spec::InstrumentType::log;
   if (!is_log && !followers.any(probe.id())) return;
-  const nlohmann::json shape = event_shape(record, probe.spec().custom);
-  if (const std::uint64_t refused = followers.send(probe.id(), shape); refused != 0) probe.count_slow_follower(refused);
-  if (is_log) log.info(shape.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  const std::string text = event::json_text(record, probe.custom_text());
+  if (const std::uint64_t refused = followers.send(probe.id(), text); refused != 0) probe.count_slow_follower(refused);
+  if (is_log) log.info(text);
 }
 
 void Daemon::Impl::reload() {

@@ -18,7 +18,7 @@ bool Followers::any(const std::string& probe) const {
                      [&](const auto& known) { return known.second.ids.empty() || known.second.ids.contains(probe); });
 }
 
-std::uint64_t Followers::send(const std::string& probe, const nlohmann::json& record) {
+std::uint64_t Followers::send(const std::string& probe, std::string_view record) {
   std::uint64_t refused = 0;
   for (auto& [number, follower] : followers_) {
     if (!follower.ids.empty() && !follower.ids.contains(probe)) continue;

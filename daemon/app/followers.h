@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "control/server.h"
 
@@ -16,8 +16,8 @@ class Followers {
   // `ids` empty: every probe.
   void follow(control::Connection& connection, std::set<std::string> ids);
   void gone(const control::Connection& connection);
-  // Sends to everyone who follows `probe`; gives how many could not take it.
-  std::uint64_t send(const std::string& probe, const nlohmann::json& record);
+  // Sends `record`, JSON text, to everyone who follows `probe`; gives how many could not take it.
+  std::uint64_t send(const std::string& probe, std::string_view record);
   [[nodiscard]] bool any(const std::string& probe) const;
 
  private:

@@ -46,7 +46,11 @@ const char* text(State state) {
 }
 
 Probe::Probe(spec::Probe spec, std::string origin, std::uint32_t number, Parts& parts)
-    : spec_(std::move(spec)), origin_(std::move(origin)), number_(number), parts_(parts) {}
+    : spec_(std::move(spec)),
+      origin_(std::move(origin)),
+      custom_text_(spec_.custom.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)),
+      number_(number),
+      parts_(parts) {}
 
 Probe::~Probe() {
   parts_.agenda.cancel(end_ticket_);

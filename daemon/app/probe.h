@@ -82,6 +82,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] std::vector<std::uint64_t> ledger() const;
   [[nodiscard]] std::optional<std::int64_t> hits_left() const;
   [[nodiscard]] double price_ns() const;  // of one call
+  [[nodiscard]] const std::string& custom_text() const { return custom_text_; }
   void count_slow_follower(std::uint64_t records) { slow_follower_ += records; }
   // Tells own_series how things stand.
   void publish();
@@ -105,6 +106,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
 
   spec::Probe spec_;
   std::string origin_;
+  std::string custom_text_;  // spec_.custom as JSON
   std::uint32_t number_;
   Parts& parts_;
   State state_ = State::pending;

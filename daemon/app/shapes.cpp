@@ -1,7 +1,6 @@
 #include "app/shapes.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fmt/format.h>
 #include <set>
@@ -9,7 +8,6 @@
 
 #include "app/own_series.h"
 #include "control/protocol.h"
-#include "event/layout.h"
 
 namespace diagnose::app {
 namespace {
@@ -78,28 +76,6 @@ json errors_shape(const std::vector<Error>& errors) {
 
 double overhead_seconds(const Probe& probe, const Tally& tally) {
   return static_cast<double>(tally.hits) * probe.price_ns() * 1e-9;
-}
-
-json value_shape(const event::Value& value) {
-  struct Visitor {
-    json operator()(std::monostate) const { return nullptr; }
-    json operator()(std::int64_t number) const { return number; }
-    json operator()(std::uint64_t number) const { return number; }
-    json operator()(bool truth) const { return truth; }
-    json operator()(std::chrono::nanoseconds time) const { return static_cast<double>(time.count()) * 1e-9; }
-    // Text of a target may hold any bytes; JSON is UTF-8.
-    json operator()(const std::string&) const { return nullptr; }
-  };
-  if (std::holds_alternative<std::string>(value)) return event::text_of(value);
-  return std::visit(Visitor{}, value);
-}
-
-// With milliseconds: records come in quick succession.
-std::string precise(lifespan::Clock::time_point time) {
-  const auto since_epoch = time.time_since_epoch();
-  const auto part = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch) % std::chrono::seconds(1);
-  std::string text = lifespan::rfc3339(time);
-  return text.insert(text.size() - 1, fmt::format(".{:03}", part.count()));
 }
 
 const char* kind_text(metrics::Kind kind) {
@@ -181,26 +157,6 @@ json applied_shape(const Applied& applied) {
           {"removed", applied.removed},
           {"unchanged", applied.unchanged},
           {"failed", std::move(failed)}};
-}
-
-json event_shape(const event::Record& record, const json& custom) {
-  json labels = json::object();
-  for (const auto& [name, value] : record.labels) labels[name] = value;
-  json fields = json::object();
-  for (const auto& [name, value] : record.fields) fields[name] = value_shape(value);
-  json shape = {{"time", precise(record.time)},
-                {"probe", record.probe},
-                {"instrument", record.instrument},
-                {"event", record.event},
-                {"pid", record.pid},
-                {"tid", record.tid},
-                {"comm", event::text_of(record.comm)},
-                {"value", value_shape(record.value)},
-                {"labels", std::move(labels)},
-                {"fields", std::move(fields)},
-                {"custom", custom}};
-  if (!record.message.empty()) shape["message"] = record.message;
-  return shape;
 }
 
 json reading_shape(const std::vector<metrics::Family>& families, const Probe& probe) {

@@ -6,7 +6,6 @@
 
 #include "app/probe.h"
 #include "app/roster.h"
-#include "event/record.h"
 #include "metrics/registry.h"
 
 namespace diagnose::app {
@@ -15,7 +14,6 @@ namespace diagnose::app {
 [[nodiscard]] nlohmann::json list_shape(const Probe& probe);
 [[nodiscard]] nlohmann::json status_shape(const Probe& probe, const attach::Prices& prices);
 [[nodiscard]] nlohmann::json applied_shape(const Applied& applied);
-[[nodiscard]] nlohmann::json event_shape(const event::Record& record, const nlohmann::json& custom);
 // What `attach --follow` draws.
 [[nodiscard]] nlohmann::json reading_shape(const std::vector<metrics::Family>& families, const Probe& probe);
 

@@ -60,10 +60,9 @@ Status SocketConnection::start(loop::Loop& loop, std::function<void()> close) {
   return {};
 }
 
-bool SocketConnection::notify(const std::string& method, const json& params) {
+bool SocketConnection::notify(const std::string& method, std::string_view params) {
   if (ended_ || doomed_) return false;
-  // A full backlog is known before the text is made: a slow follower must not cost us its records' rendering.
-  if (backlog_bytes() >= limits::client_backlog_bytes) return false;
+
   const std::string line = notification_line(method, params);
   if (backlog_bytes() + line.size() > limits::client_backlog_bytes) return false;
   output_ += line;

@@ -26,7 +26,7 @@ class SocketConnection final : public Connection, public std::enable_shared_from
 
   [[nodiscard]] std::uint64_t number() const override { return number_; }
   [[nodiscard]] const Peer& peer() const override { return peer_; }
-  bool notify(const std::string& method, const nlohmann::json& params) override;
+  bool notify(const std::string& method, std::string_view params) override;
 
  private:
   struct Pending;  // one request that waits for its answer

@@ -114,8 +114,11 @@ std::string error_line(const json& id, Code code, const Error& error) {
                   {"error", {{"code", static_cast<int>(code)}, {"message", error.text()}, {"data", to_json(error)}}}});
 }
 
-std::string notification_line(const std::string& method, const json& params) {
-  return line_of({{"jsonrpc", "2.0"}, {"method", method}, {"params", params}});
+std::string notification_line(const std::string& method, std::string_view params) {
+  std::string line = R"({"jsonrpc":"2.0","method":)" + json(method).dump() + R"(,"params":)";
+  line += params;
+  line += "}\n";
+  return line;
 }
 
 json to_json(const Error& error) {

@@ -40,7 +40,7 @@ struct Malformed {
 [[nodiscard]] std::string request_line(int id, const std::string& method, const nlohmann::json& params);
 [[nodiscard]] std::string result_line(const nlohmann::json& id, const nlohmann::json& result);
 [[nodiscard]] std::string error_line(const nlohmann::json& id, Code code, const Error& error);
-[[nodiscard]] std::string notification_line(const std::string& method, const nlohmann::json& params);
+[[nodiscard]] std::string notification_line(const std::string& method, std::string_view params);  // JSON text
 
 [[nodiscard]] nlohmann::json to_json(const Error& error);  // {"what","where","why","mend"}
 [[nodiscard]] Error error_from_json(const nlohmann::json& json);

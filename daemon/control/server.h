@@ -26,8 +26,9 @@ class Connection {
   virtual ~Connection() = default;
   [[nodiscard]] virtual std::uint64_t number() const = 0;  // never used twice
   [[nodiscard]] virtual const Peer& peer() const = 0;
-  // Sends a notification.  False, and nothing sent, if the client's backlog is full: the caller counts the loss.
-  virtual bool notify(const std::string& method, const nlohmann::json& params) = 0;
+  // Sends a notification; `params` is JSON text.  False, and nothing sent, if the client's backlog is full: the caller
+  // counts the loss.
+  virtual bool notify(const std::string& method, std::string_view params) = 0;
 };
 
 // Answers one request; may be called later, from the loop's thread.  After the client has gone it does nothing, and so

@@ -1,10 +1,9 @@
 // A decoded event: what followers, logs and sinks see.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 

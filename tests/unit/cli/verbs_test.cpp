@@ -249,8 +249,8 @@ TEST_F(VerbsTest, EventsPrintsRecordsUntilTheDaemonGoes) {
       settings_.socket,
       [](auto& id, auto&, auto&) {
         return always(id, {{"following", {"a"}}}) +
-               control::notification_line("event", {{"probe", "a"}, {"value", 1}}) +
-               control::notification_line("event", {{"probe", "a"}, {"value", 2}});
+               control::notification_line("event", R"({"probe":"a","value":1})") +
+               control::notification_line("event", R"({"probe":"a","value":2})");
       },
       FakeDaemon::Afterwards::close);
   settings_.json = true;
@@ -318,7 +318,7 @@ TEST_F(FollowTest, RecordsAreJsonLinesAndAnExpiredProbeIsTheEnd) {
   settings_.json = true;
   FakeDaemon daemon(settings_.socket, [](auto& id, auto& method, auto&) {
     const json none = {{"families", json::array()}, {"hits", 1}};
-    if (method == "attach") return always(id, attached()) + control::notification_line("event", {{"value", 7}});
+    if (method == "attach") return always(id, attached()) + control::notification_line("event", R"({"value":7})");
     if (method == "status") return always(id, {{"id", "f"}, {"state", "expired"}});
     return always(id, none);
   });

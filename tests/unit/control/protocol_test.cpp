@@ -91,8 +91,13 @@ TEST(Protocol, AnErrorFromAStrangersJsonDoesNotThrow) {
 }
 
 TEST(Protocol, BytesThatAreNotUtf8AreReplaced) {
-  const std::string line = notification_line("event", {{"comm", "a\xff"}});
-  EXPECT_EQ(json::parse(line)["params"]["comm"], "a\xEF\xBF\xBD");
+  const std::string line = result_line(1, {{"comm", "a\xff"}});
+  EXPECT_EQ(json::parse(line)["result"]["comm"], "a\xEF\xBF\xBD");
+}
+
+TEST(Protocol, ANotificationCarriesItsParametersAsTheyAre) {
+  const std::string line = notification_line("event", R"({"comm":"a"})");
+  EXPECT_EQ(line, "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{\"comm\":\"a\"}}\n");
 }
 
 }  // namespace

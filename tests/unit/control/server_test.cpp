@@ -59,7 +59,7 @@ class FakeService final : public Service {
       reply(json(std::string(params.at("bytes").get<std::size_t>(), 'b')));
     } else if (method == "flood") {
       std::uint64_t sent = 0;
-      while (from.notify("event", {{"n", sent}, {"text", std::string(1000, 'x')}})) ++sent;
+      while (from.notify("event", json{{"n", sent}, {"text", std::string(1000, 'x')}}.dump())) ++sent;
       flooded = sent;
       reply(json{{"sent", sent}});
     } else {
