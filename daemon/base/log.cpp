@@ -3,10 +3,14 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/printable.h"
+
 namespace diagnose {
 
 struct Log::Impl {
   spdlog::logger logger{"diagnosed", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+  // Another sink for another pattern; both share one mutex.
+  spdlog::logger records{"records", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
   bool to_journal = false;
 };
 
@@ -40,16 +44,21 @@ Log::Log(Level least, bool to_journal) : impl_(std::make_unique<Impl>()) {
   impl_->logger.set_level(spdlog_level(least));
   impl_->logger.set_pattern(to_journal ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
   impl_->logger.flush_on(spdlog::level::trace);
+  impl_->records.set_level(spdlog::level::trace);
+  impl_->records.set_pattern("%v");
+  impl_->records.flush_on(spdlog::level::trace);
 }
 
 Log::~Log() = default;
 
 void Log::write(Level level, std::string_view line) {
-  if (impl_->to_journal) {
-    impl_->logger.log(spdlog_level(level), "{}{}", journal_prefix(level), line);
-  } else {
-    impl_->logger.log(spdlog_level(level), "{}", line);
-  }
+  const spdlog::level::level_enum as = spdlog_level(level);
+  if (!impl_->logger.should_log(as)) return;
+  impl_->logger.log(as, "{}{}", impl_->to_journal ? journal_prefix(level) : "", printable(line));
+}
+
+void Log::record(std::string_view json_line) {
+  impl_->records.info("{}{}", impl_->to_journal ? journal_prefix(Level::info) : "", json_line);
 }
 
 }  // namespace diagnose

@@ -21,7 +21,11 @@ class Log {
   void info(std::string_view line) { write(Level::info, line); }
   void warning(std::string_view line) { write(Level::warning, line); }
   void error(std::string_view line) { write(Level::error, line); }
+  // Control characters in `line` are written as \xNN: a line stays one line.
   void write(Level level, std::string_view line);
+  // The record of a log instrument, whatever the level: the line as it is, without time stamp.  A JSON text has its
+  // control characters escaped already.
+  void record(std::string_view json_line);
 
  private:
   struct Impl;

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/printable.h"
+
 namespace diagnose {
 
 std::string Error::text() const {
@@ -12,7 +14,7 @@ std::string Error::text() const {
     if (!text.empty()) text += ": ";
     text += *part;
   }
-  return text;
+  return printable(text);
 }
 
 std::string errno_text(int error_number) {

@@ -13,7 +13,7 @@ struct Error {
   std::string why;   // the reason, in the reader's words
   std::string mend;  // what to do about it; may be empty
 
-  // "what: where: why: how to mend", empty parts left out.
+  // "what: where: why: how to mend", empty parts left out, control characters as \xNN: always one line.
   [[nodiscard]] std::string text() const;
 
   friend bool operator==(const Error&, const Error&) = default;
