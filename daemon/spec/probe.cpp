@@ -16,32 +16,12 @@ const Vocabulary& probe_words() {
 }
 
 const Vocabulary& limit_words() {
-  static const Vocabulary words{
-      .noun = "`limits`", .words = {"rate", "overhead", "series", "string", "frames"}, .later = {}};
+  static const Vocabulary words{.noun = "`limits`",
+                                .words = {"series", "string"},
+                                .later = {{"rate", "thin the records out: `sample: 1/100`, or a `where`"},
+                                          {"overhead", "use a short `lifespan`, and `sample: 1/100`"},
+                                          {"frames", "leave it out: a thread's stack is followed 64 calls deep"}}};
   return words;
-}
-
-std::optional<std::uint64_t> read_rate(const Node& node, Faults& faults) {
-  const auto text = text_of(node, "rate", faults);
-  if (!text) return std::nullopt;
-  if (text->ends_with("/s")) {
-    const auto number = integer_of(text->substr(0, text->size() - 2));
-    if (number && *number > 0) return static_cast<std::uint64_t>(*number);
-  }
-  faults.add(node, ticked("rate: " + *text), "is not a number of records a second", "write `rate: 10000/s`");
-  return std::nullopt;
-}
-
-std::optional<double> read_overhead(const Node& node, Faults& faults) {
-  constexpr double most_percent = 10'000;  // a hundred cores
-  const auto text = text_of(node, "overhead", faults);
-  if (!text) return std::nullopt;
-  if (text->ends_with('%')) {
-    const auto percent = number_of(text->substr(0, text->size() - 1));
-    if (percent && *percent > 0 && *percent <= most_percent) return *percent / 100;
-  }
-  faults.add(node, ticked("overhead: " + *text), "is not a share of one core", "write `overhead: 5%`");
-  return std::nullopt;
 }
 
 Limits read_limits(const Node& node, Faults& faults) {
@@ -53,11 +33,8 @@ Limits read_limits(const Node& node, Faults& faults) {
     const auto number = integer_of(*written, key, 1, static_cast<std::int64_t>(most), faults);
     if (number) value = static_cast<std::size_t>(*number);
   };
-  if (const Node* rate = fields.find("rate")) limits.rate_per_second = read_rate(*rate, faults);
-  if (const Node* overhead = fields.find("overhead")) limits.overhead = read_overhead(*overhead, faults);
   bounded("series", limits::series_per_host, limits.series);
   bounded("string", limits::string_bytes, limits.string_bytes);
-  bounded("frames", Limits{}.frames, limits.frames);
   return limits;
 }
 

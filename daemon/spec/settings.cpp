@@ -60,16 +60,14 @@ ReadSettings read_settings(std::string_view text, const std::string& file) {
     read.faults = faults.taken();
     return read;
   }
-  const Vocabulary vocabulary{.noun = "diagnosed.yaml",
-                              .words = {"specs", "listen", "socket", "state", "retention", "job", "log_level"},
-                              .later = {}};
+  const Vocabulary vocabulary{
+      .noun = "diagnosed.yaml", .words = {"specs", "listen", "socket", "state", "retention", "log_level"}, .later = {}};
   check_keys(**tree, faults);
   const Fields fields(**tree, vocabulary, faults);
   read_folders(fields, read.settings.specs, faults);
   read_text(fields, "listen", read.settings.listen, faults);
   read_text(fields, "socket", read.settings.socket, faults);
   read_text(fields, "state", read.settings.state, faults);
-  read_text(fields, "job", read.settings.job, faults);
   read_retention(fields, read.settings.retention, faults);
   if (const Node* node = fields.find("log_level")) {
     if (auto level = choice_of(*node, "log_level", levels, {}, faults)) read.settings.log_level = *level;

@@ -19,7 +19,6 @@ struct Settings {
   std::string socket = "/run/diagnose/diagnosed.sock";
   std::string state;                                        // folder; empty: nothing survives a restart
   std::chrono::milliseconds retention = limits::retention;  // of an ended probe's series
-  std::string job;                                          // label of records
   Level log_level = Level::info;
 };
 

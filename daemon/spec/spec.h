@@ -100,11 +100,9 @@ struct Instrument {
 };
 
 struct Limits {
-  std::optional<std::uint64_t> rate_per_second;  // of records
-  std::optional<double> overhead;                // fraction of a core
+  std::optional<double> overhead;  // fraction of a core; nullopt until a later version reads `overhead`
   std::size_t series = limits::series_per_instrument;
   std::size_t string_bytes = limits::string_bytes;
-  std::size_t frames = 64;
 };
 
 struct Probe {

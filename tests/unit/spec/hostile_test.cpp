@@ -183,7 +183,7 @@ TEST(Hostile, RandomEditsOfAGoodSpecNeverHurtTheReader) {
       "\"a {b} {{c}}\", sample: 1/5}\n"
       "    - {type: hist, name: a.b, buckets: {exponential: {start: 1us, factor: 2, count: 24}}, labels: {k: arg0}}\n  "
       "  - *i\n"
-      "    lifespan: 10m or 5 hits\n    limits: {rate: 5/s, overhead: 5%}\n    custom: {tags: {x: 1}}\n";
+      "    lifespan: 10m or 5 hits\n    limits: {series: 5, string: 64}\n    custom: {tags: {x: 1}}\n";
   ASSERT_THAT(faults_of(good), IsEmpty());
   std::mt19937 random(20261120);  // NOLINT: the same edits in every run
   const std::string_view letters = "\n\n  :-{}[]\"'&*!|>%#?,a1~\\\t\x01\x80";

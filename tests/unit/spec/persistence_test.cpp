@@ -34,11 +34,9 @@ std::string meaning(const Probe& probe) {
     }
     out << "\n";
   }
-  out << lifespan::text(probe.lifespan) << "|" << lifespan::rfc3339(probe.lastmodified) << "|"
-      << probe.limits.rate_per_second.value_or(0) << "|" << probe.limits.overhead.value_or(-1) << "|"
-      << probe.limits.series << "|" << probe.limits.string_bytes << "|" << probe.limits.frames << "|"
-      << static_cast<int>(probe.return_strategy) << "|" << static_cast<int>(probe.aggregate) << "|" << probe.enabled
-      << "|" << probe.custom.dump();
+  out << lifespan::text(probe.lifespan) << "|" << lifespan::rfc3339(probe.lastmodified) << "|" << probe.limits.series
+      << "|" << probe.limits.string_bytes << "|" << static_cast<int>(probe.return_strategy) << "|"
+      << static_cast<int>(probe.aggregate) << "|" << probe.enabled << "|" << probe.custom.dump();
   return out.str();
 }
 
@@ -66,7 +64,7 @@ TEST(Persistence, AProbeWithEveryKeyReadsBackAsItself) {
           {{and}} {arg0}
     lifespan: 2h or 500 hits
     lastmodified: 2026-11-19T12:00:00Z
-    limits: {rate: 10000/s, overhead: 2.50%, series: 0x10, string: 64, frames: 8}
+    limits: {series: 0x10, string: 64}
     return: sites
     aggregate: kernel
     enabled: False

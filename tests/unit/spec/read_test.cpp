@@ -65,7 +65,7 @@ TEST(Read, WhatIsLeftOutHasItsDefault) {
   EXPECT_EQ(probe.return_strategy, ReturnStrategy::automatic);
   EXPECT_EQ(probe.aggregate, Aggregate::automatic);
   EXPECT_EQ(probe.limits.series, limits::series_per_instrument);
-  EXPECT_FALSE(probe.limits.rate_per_second);
+  EXPECT_FALSE(probe.limits.overhead);
   EXPECT_EQ(probe.custom, nlohmann::json::object());
   EXPECT_EQ(probe.instruments[0].sample_every, 1U);
   EXPECT_FALSE(probe.instruments[0].value);
@@ -224,14 +224,11 @@ TEST(Read, TheOlderDictionaryFormIsRead) {
 
 TEST(Read, TheOtherKeysOfAProbeAreRead) {
   const Probe probe = probe_of(with_keys(
-      "limits: {rate: 10000/s, overhead: 2.5%, series: 50, string: 64, frames: 8}, return: sites, aggregate: events, "
+      "limits: {series: 50, string: 64}, return: sites, aggregate: events, "
       "enabled: false, lifespan: 2h or 500 hits, custom: {owner: me, hex: 0x10, half: 0.50, no: null, tags: {team: "
       "shop}}"));
-  EXPECT_EQ(probe.limits.rate_per_second, 10'000U);
-  EXPECT_DOUBLE_EQ(probe.limits.overhead.value(), 0.025);
   EXPECT_EQ(probe.limits.series, 50U);
   EXPECT_EQ(probe.limits.string_bytes, 64U);
-  EXPECT_EQ(probe.limits.frames, 8U);
   EXPECT_EQ(probe.return_strategy, ReturnStrategy::sites);
   EXPECT_EQ(probe.aggregate, Aggregate::events);
   EXPECT_FALSE(probe.enabled);
@@ -242,17 +239,16 @@ TEST(Read, TheOtherKeysOfAProbeAreRead) {
 
 TEST(Read, WrongKeysOfAProbeAreFaults) {
   const std::vector<std::pair<std::string, std::string>> wrong{
-      {"limits: {rate: 10}", "`rate: 10`: is not a number of records a second: write `rate: 10000/s`"},
-      {"limits: {rate: 0/s}", "`rate: 0/s`: is not a number of records a second: write `rate: 10000/s`"},
-      {"limits: {overhead: 5}", "`overhead: 5`: is not a share of one core: write `overhead: 5%`"},
-      {"limits: {overhead: -5%}", "`overhead: -5%`: is not a share of one core: write `overhead: 5%`"},
+      {"limits: {rate: 10000/s}", "`rate`: not in this version: thin the records out: `sample: 1/100`, or a `where`"},
+      {"limits: {overhead: 5%}", "`overhead`: not in this version: use a short `lifespan`, and `sample: 1/100`"},
+      {"limits: {frames: 8}",
+       "`frames`: not in this version: leave it out: a thread's stack is followed 64 calls deep"},
       {"limits: {series: 0}", "`series: 0`: out of range: write a whole number, 1 to 100000"},
       {"limits: {string: 257}", "`string: 257`: out of range: write a whole number, 1 to 256"},
-      {"limits: {frames: 1.5}", "`frames: 1.5`: is not a whole number: write a whole number, 1 to 64"},
+      {"limits: {string: 1.5}", "`string: 1.5`: is not a whole number: write a whole number, 1 to 256"},
       {"limits: {serie: 5}", "unknown key `serie`: `limits` has no such key: did you mean `series`?"},
       {"limits: 5",
-       "`limits`: must be a mapping, not text: write `key: value` lines; the keys are `rate`, `overhead`, `series`, "
-       "`string` or `frames`"},
+       "`limits`: must be a mapping, not text: write `key: value` lines; the keys are `series` or `string`"},
       {"return: magic", "`return: magic`: no such return: use `auto` or `sites`"},
       {"aggregate: event", "`aggregate: event`: no such aggregate: did you mean `events`?"},
       {"enabled: 'true'", "`enabled: true`: must be true or false: write `enabled: true` or `enabled: false`"},
