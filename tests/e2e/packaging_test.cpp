@@ -64,12 +64,13 @@ TEST(Packaging, TheExampleSettingsAreGood) {
 
 TEST(Packaging, UnderTheUnitsUserAndCapabilitiesTheDaemonCountsAnotherUsersProcess) {
   const std::string text = read_file(unit);
-  EXPECT_THAT(text, ::testing::HasSubstr(
-                        "AmbientCapabilities=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_LEASE\n"));
+  EXPECT_THAT(
+      text, ::testing::HasSubstr("AmbientCapabilities=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_LEASE "
+                                 "CAP_CHECKPOINT_RESTORE\n"));
   Program program({"threads", "2", "1000"});  // root's
   auto folder = std::make_shared<TemporaryFolder>();
   std::filesystem::permissions(folder->path(), std::filesystem::perms::all);
-  const std::string capabilities = "+bpf,+perfmon,+sys_ptrace,+dac_read_search,+lease";
+  const std::string capabilities = "+bpf,+perfmon,+sys_ptrace,+dac_read_search,+lease,+checkpoint_restore";
   Daemon daemon({.folder = folder,
                  .wrapper = {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set",
                              "-all," + capabilities, "--inh-caps", "-all," + capabilities, "--ambient-caps",
