@@ -34,12 +34,16 @@ static __always_inline int admit_call(struct control *now, u64 *words)
 	return 1;
 }
 
-/* One call is over with, counted or lost.  The last one wakes the daemon. */
-static __always_inline void finish_call(struct control *now)
+/* So many calls are over with, counted or lost.  The last one wakes the daemon. */
+static __always_inline void finish_calls(struct control *now, s64 calls)
 {
 	struct record *record;
+	s64 left;
 
-	if (!now->limit_hits || __sync_fetch_and_add(&now->ends_left, -1) != 1)
+	if (!now->limit_hits)
+		return;
+	left = __sync_fetch_and_add(&now->ends_left, -calls);
+	if (left <= 0 || left > calls)
 		return;
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	if (!record)

@@ -12,7 +12,7 @@ SEC("uprobe") int on_call(struct pt_regs *ctx)
 	if (!now || !words || !measures(now) || !admit_call(now, words))
 		return 0;
 	run_call(ctx, NONE, NONE, words);
-	finish_call(now);
+	finish_calls(now, 1);
 	return 0;
 }
 

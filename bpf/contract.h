@@ -44,6 +44,7 @@ enum loss {
 	LOSS_REFUSED,		 // a value that the instrument refuses (negative for a counter)
 	LOSS_CONTENDED,		 // a gauge's minimum or maximum, retried too often
 	LOSS_OVERFLOW,		 // went to the series `__other__`, and that was not possible either
+	LOSS_RESULT,		 // `result` at a jump to another function, which has not run yet
 	LOSS_COUNT,
 };
 
@@ -52,7 +53,7 @@ enum {
 	FRAMES_PER_THREAD = 64, // depth of one probe's frames on one thread; deeper is LOSS_FRAMES_FULL
 	SAVED_MAX = 16,		// values of the call kept for the return, 8 bytes each
 	KEY_MAX = 128,		// bytes of a label key that the kernel folds; longer ones go through the ring
-	RING_BYTES = 4 << 20,    // shared by all probes; the reader maps it twice, so it weighs double in its memory
+	RING_BYTES = 4 << 20,	// shared by all probes; the reader maps it twice, so it weighs double in its memory
 	WORDS_MAX = 130,	// 64-bit words of one folded series: sum and 128 buckets, with one to spare
 };
 
@@ -126,9 +127,10 @@ struct frame {
 	contract_u64 cfa;
 	contract_u64 start_ns;
 	contract_u64 elapsed_ns;	    // set at the exit, before the instruments run
+	contract_u64 returned;		    // 1 at a `ret`, where rax is the result; 0 at a jump to another function
 	CONTRACT_TAIL(contract_u64, saved); // values of the call; as many as the probe needs
 };
-CONTRACT_SIZE(frame, 24);
+CONTRACT_SIZE(frame, 32);
 
 struct thread_frames {
 	contract_u32 depth;		    // frames in use

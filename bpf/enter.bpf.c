@@ -13,7 +13,7 @@ static __always_inline struct frame *open_frame(struct thread_frames *thread, u6
 	if (depth >= FRAMES_PER_THREAD) {
 		thread->overflowed++;
 		count_loss(words, LOSS_FRAMES_FULL);
-		finish_call(now);
+		finish_calls(now, 1);
 		return 0;
 	}
 	frame = frame_at(thread, depth);
@@ -36,7 +36,7 @@ SEC("uprobe") int on_enter(struct pt_regs *ctx)
 	thread = bpf_task_storage_get(&frames, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread) {
 		count_loss(words, LOSS_FRAMES_UNAVAILABLE);
-		finish_call(now);
+		finish_calls(now, 1);
 		return 0;
 	}
 	frame = open_frame(thread, ctx->rsp + 8, now, words);

@@ -139,6 +139,7 @@ SEC("uprobe") int on_exit(struct pt_regs *ctx)
 	struct thread_frames *thread;
 	struct frame *frame;
 	u64 cfa = ctx->rsp + 8;
+	u64 returned = 1;
 	u32 cookie;
 
 	if (!now || !words || !measures(now))
@@ -151,6 +152,7 @@ SEC("uprobe") int on_exit(struct pt_regs *ctx)
 		if (!site || !leaves(ctx, site, words))
 			return 0;
 		cfa = register_of(ctx, site, site->cfa_register) + site->cfa_offset;
+		returned = site->kind == SITE_EXIT;
 	}
 	thread = bpf_task_storage_get(&frames, bpf_get_current_task_btf(), 0, 0);
 	if (!thread)
@@ -159,8 +161,9 @@ SEC("uprobe") int on_exit(struct pt_regs *ctx)
 	if (!frame)
 		return 0;
 	frame->elapsed_ns = time_ns - frame->start_ns;
+	frame->returned = returned;
 	run_return(ctx, frame, NONE, words);
-	finish_call(now);
+	finish_calls(now, 1);
 	return 0;
 }
 

@@ -1,9 +1,8 @@
 // diagnosed: flags, build, run.
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/daemon.h"
 #include "base/log.h"
@@ -14,13 +13,7 @@ using diagnose::spec::Settings;
 
 // Reads --config, or the usual file if it is there.  Faults are told; false: do not start.
 bool read_config(const std::string& path, Settings& settings) {
-  std::ifstream file(path);
-  if (!file) {
-    std::cerr << "read the settings: " << path << ": cannot be opened: give another --config, or make it\n";
-    return false;
-  }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  auto read = diagnose::spec::read_settings(text, path);
+  auto read = diagnose::spec::read_settings_file(path);
   for (const auto& fault : read.faults) std::cerr << fault.text() << "\n";
   settings = std::move(read.settings);
   return read.faults.empty();
@@ -61,7 +54,7 @@ int main(int argc, char** argv) {
   }
 
   constexpr const char* usual_config = "/etc/diagnose/diagnosed.yaml";
-  if (config.empty() && std::ifstream(usual_config)) config = usual_config;
+  if (config.empty() && ::access(usual_config, F_OK) == 0) config = usual_config;
   Settings settings;
   if (!config.empty() && !read_config(config, settings)) return 1;
   if (!specs.empty()) settings.specs = specs;

@@ -7,15 +7,16 @@
 #include <map>
 #include <memory>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "loop/loop.h"
 
 namespace diagnose::app {
 
-// Loop thread only.  Clock: CLOCK_MONOTONIC.
+// Loop thread only.
 class Agenda {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = BootClock;
   using Ticket = std::uint64_t;  // 0 is none
 
   [[nodiscard]] static Result<std::unique_ptr<Agenda>> create(loop::Loop& loop);

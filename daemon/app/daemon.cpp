@@ -1,10 +1,9 @@
 #include "app/daemon.h"
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -76,12 +75,15 @@ struct Daemon::Impl {
   std::unique_ptr<control::Server> server;
   std::unique_ptr<exporter::HttpServer> http;
   std::vector<loop::Source> signals;
+  std::atomic<bool> ready = false;  // specs have been read: asked by the HTTP thread
   bool stopping = false;
+  std::string records;  // lines of log instruments, written once a turn
 
   Status build();
   Status build_kernel();
   Status build_front();
   Status catch_signals();
+  void yield_leases(int fd);
   void take(const drain::RawRecord& raw);
   void tell(Probe& probe, const spec::Instrument& instrument, const event::Record& record);
   void reload();
@@ -109,6 +111,7 @@ Status Daemon::Impl::build() {
   if (auto status = catch_signals(); !status) return status;
   roster->restore();
   folders->watch(options.settings.specs);
+  ready = true;
   return {};
 }
 
@@ -156,7 +159,7 @@ Status Daemon::Impl::build_front() {
   folders = std::make_unique<SpecFolders>(*loop, *agenda, log, *roster);
   if (options.settings.listen.empty()) return {};
   auto serving = exporter::HttpServer::start(options.settings.listen, {.metrics = [this] { return registry.collect(); },
-                                                                       .ready = [] { return true; },
+                                                                       .ready = [this] { return ready.load(); },
                                                                        .index = [this] { return own.page(); }});
   if (!serving) return tl::unexpected(serving.error());
   http = std::move(*serving);
@@ -174,11 +177,16 @@ Status Daemon::Impl::catch_signals() {
     if (auto status = add(number, [this](const signalfd_siginfo&) { stop(); }); !status) return status;
   }
   if (auto status = add(SIGHUP, [this](const signalfd_siginfo&) { reload(); }); !status) return status;
-  return add(attach::lease_signal(), [this](const signalfd_siginfo& told) {
-    for (const auto& probe : roster->all()) {
-      if (probe->yield_lease(told.ssi_fd)) return;
+  // SIGIO is what the kernel sends when its queue of real-time signals is full: any lease may be meant.
+  if (auto status = add(SIGIO, [this](const signalfd_siginfo&) { yield_leases(-1); }); !status) return status;
+  return add(attach::lease_signal(), [this](const signalfd_siginfo& told) { yield_leases(told.ssi_fd); });
+}
+
+void Daemon::Impl::yield_leases(int fd) {
+  for (const auto& probe : roster->all()) {
+    while (probe->yield_lease(fd)) {
     }
-  });
+  }
 }
 
 void Daemon::Impl::take(const drain::RawRecord& raw) {
@@ -205,7 +213,10 @@ void Daemon::Impl::tell(Probe& probe, const spec::Instrument& instrument, const 
   if (!is_log && !followers.any(probe.id())) return;
   const std::string text = event::json_text(record, probe.custom_text());
   if (const std::uint64_t refused = followers.send(probe.id(), text); refused != 0) probe.count_slow_follower(refused);
-  if (is_log) log.info(text);
+  if (!is_log) return;
+  // A line a record would be a write a record.
+  if (records.empty()) loop->post([this] { log.record(std::exchange(records, {})); });
+  records += records.empty() ? text : "\n" + text;
 }
 
 void Daemon::Impl::reload() {
@@ -215,11 +226,9 @@ void Daemon::Impl::reload() {
                                           .count()));
   log.info("SIGHUP: reading settings and specs again");
   if (!options.config.empty()) {
-    std::ifstream file(options.config);
-    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    const spec::ReadSettings read = spec::read_settings(text, options.config);
+    const spec::ReadSettings read = spec::read_settings_file(options.config);
     for (const spec::Fault& fault : read.faults) log.error(fault.text());
-    if (file && read.faults.empty()) roster->set_retention(read.settings.retention);
+    if (read.faults.empty()) roster->set_retention(read.settings.retention);
   }
   folders->reload();
   ::sd_notify(0, "READY=1");
@@ -231,7 +240,11 @@ void Daemon::Impl::stop() {
   ::sd_notify(0, "STOPPING=1");
   log.info("stopping: taking " + std::to_string(roster->all().size()) + " probes away");
   // The kernel drops what is left when we exit: do not wait for it longer than promised.
-  agenda->after(limits::shutdown - 1s, [this] { loop->stop(0); });
+  agenda->after(limits::shutdown - 1s, [this] {
+    server.reset();  // unlinks the socket
+    log.warning("stopping: the kernel still detaches; it goes on alone");
+    ::_exit(0);
+  });
   auto left = std::make_shared<std::size_t>(1);
   const auto gone = [this, left] {
     if (--*left == 0) loop->stop(0);
@@ -254,7 +267,7 @@ int Daemon::run() {
 void Daemon::block_signals() {
   sigset_t blocked;
   ::sigemptyset(&blocked);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, attach::lease_signal()}) ::sigaddset(&blocked, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGIO, attach::lease_signal()}) ::sigaddset(&blocked, number);
   ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }

@@ -56,7 +56,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] bool follows_processes() const;
   void consider(const target::Process& process);
   [[nodiscard]] bool watches_children_of(pid_t pid) const;
-  // Somebody wants to write to a file under lease `fd`: true if it was ours and is given back.
+  // Somebody wants to write to a file under lease `fd` (-1: it is not known which): true if it was ours and is given
+  // back.
   bool yield_lease(int fd);
 
   // A record of this probe; gives what followers see, or nothing for one that is only folded.
@@ -80,8 +81,9 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] bool wants_return() const { return wants_return_; }
   [[nodiscard]] std::optional<lifespan::Clock::time_point> expires() const;
   [[nodiscard]] std::vector<std::uint64_t> ledger() const;
-  [[nodiscard]] std::optional<std::int64_t> hits_left() const;
-  [[nodiscard]] double price_ns() const;  // of one call
+
+  [[nodiscard]] double price_ns() const;         // of one call; the last one known, once ended
+  [[nodiscard]] std::string series_key() const;  // its series in the registry
   [[nodiscard]] const std::string& custom_text() const { return custom_text_; }
   void count_slow_follower(std::uint64_t records) { slow_follower_ += records; }
   // Tells own_series how things stand.
@@ -92,12 +94,24 @@ class Probe : public std::enable_shared_from_this<Probe> {
   Status load();
   Status add_series();
   void attach_now();
-  Status attach_module(const target::Module& module);
-  Status grip(const target::Module& module, std::optional<target::Process> process);
+  Status enable();
+  std::vector<Error> attach_module(const target::Module& module);
+  Status hold(const target::Module& module, std::optional<target::Process> process, std::optional<attach::Lease> lease);
+  [[nodiscard]] const Grip* grip_on(const target::Module& module, std::optional<pid_t> process) const;
+  void join(const target::Module& module, const target::Process& process);
   void watch(Grip& grip);
   void process_gone(pid_t pid);
   void look_at(target::Process process, std::size_t attempt);
+  void schedule_retry();
+  void attach_again();
   void schedule_end();
+  void wait_for_end();
+  void look_for_end();
+  [[nodiscard]] bool hits_used_up();
+  void finish();
+  void forget_dead();
+  void add_note(const std::string& note);
+  void add_error(const Error& error);
   void fail(Error error);
   void note_error(const target::Process& process, const Error& error);
   void settle_state();
@@ -122,6 +136,13 @@ class Probe : public std::enable_shared_from_this<Probe> {
   std::map<std::string, std::string> applied_;  // process -> error, or empty
   std::vector<std::uint64_t> last_ledger_;
   std::uint64_t slow_follower_ = 0;
+  double last_price_ns_ = 0;
+  unsigned lives_ = 0;    // how often it was armed
+  bool enabled_ = false;  // it has measured in this life
+  std::optional<BootClock::time_point> ends_at_;
+  std::int64_t last_open_ = 0;
+  int stalled_polls_ = 0;
+  Agenda::Ticket retry_ticket_ = 0;
   Agenda::Ticket end_ticket_ = 0;
   std::function<void(Probe&)> ended_;
 };

@@ -54,6 +54,7 @@ bool Roster::follows_processes() const {
 }
 
 void Roster::place(const std::shared_ptr<Probe>& probe) {
+  cancel_drop(probe->id());
   probes_[probe->id()] = probe;
   numbers_[probe->number()] = probe;
   probe->on_ended([this](Probe& which) { ended(which); });
@@ -73,7 +74,6 @@ Result<std::shared_ptr<Probe>> Roster::add(spec::Probe spec, const std::string& 
                       .why = "the id is taken by a probe from " + known->origin(),
                       .mend = "choose another id, or detach that one first"});
     }
-    numbers_.erase(known->number());
     probes_.erase(spec.id);
   }
   if (probes_.size() >= limits::specs) {
@@ -88,11 +88,11 @@ Result<std::shared_ptr<Probe>> Roster::add(spec::Probe spec, const std::string& 
   return probe;
 }
 
-bool Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin,
+void Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin,
                     bool stored, Applied& applied) {
   if (wanted.written == known->spec().written && wanted.lastmodified == known->spec().lastmodified) {
     applied.unchanged.push_back(wanted.id);
-    return true;
+    return;
   }
   if (only_renewed(wanted, known->spec())) {
     // A later `lastmodified` is a renewal; an older one only corrects the end.
@@ -100,14 +100,20 @@ bool Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& kno
     if (stored) save(*known);
     applied.updated.push_back(wanted.id);
     if (changed_) changed_();
-    return true;
+    return;
+  }
+  const compile::Evaluated evaluated = compile::evaluate(wanted);
+  if (!evaluated.faults.empty()) {  // the earlier form stays at work
+    for (const spec::Fault& fault : evaluated.faults) applied.failed[wanted.id].push_back(fault.error());
+    return;
   }
   known->end(State::disabled, "replaced by a newer form of its spec");
-  numbers_.erase(known->number());
   probes_.erase(wanted.id);
-  auto added = add(wanted, origin, stored);
-  if (added) applied.updated.push_back(wanted.id);
-  return added.has_value();
+  if (auto added = add(wanted, origin, stored); added) {
+    applied.updated.push_back(wanted.id);
+  } else {
+    applied.failed[wanted.id].push_back(added.error());
+  }
 }
 
 Applied Roster::apply(const spec::Document& document, const std::string& origin, bool watched) {
@@ -138,17 +144,15 @@ Applied Roster::apply(const spec::Document& document, const std::string& origin,
 }
 
 void Roster::remove(const std::shared_ptr<Probe>& probe, std::function<void()> gone) {
-  const bool was_ended = probe->ended();
-  if (was_ended) {
+  unsave(probe->id());
+  probes_.erase(probe->id());
+  if (probe->ended()) {
     if (gone) parts_.loop.post(std::move(gone));
+    if (probe->state() == State::failed) parts_.own.forget(probe->id());
   } else {
     probe->end(State::disabled, "detached", std::move(gone));
-    schedule_drop(probe->id(), probe->number());
+    schedule_drop(probe);
   }
-  unsave(probe->id());
-  numbers_.erase(probe->number());
-  probes_.erase(probe->id());
-  parts_.own.forget(probe->id());
   if (changed_) changed_();
 }
 
@@ -166,13 +170,14 @@ void Roster::detach(const std::vector<std::shared_ptr<Probe>>& probes, std::func
     } else {
       // Its file still stands: it stays on the list, or the next look at the folder would bring it back.
       probe->end(State::disabled, "detached by hand: edit its spec, or renew it, to attach it again", one_gone);
-      schedule_drop(probe->id(), probe->number());
+      schedule_drop(probe);
     }
   }
   if (changed_) changed_();
 }
 
 void Roster::renew(Probe& probe, const lifespan::Lifespan& lifespan) {
+  cancel_drop(probe.id());
   probe.renew(lifespan, lifespan::Clock::now());
   if (!watched_.contains(probe.origin())) save(probe);
   if (changed_) changed_();
@@ -180,21 +185,32 @@ void Roster::renew(Probe& probe, const lifespan::Lifespan& lifespan) {
 
 void Roster::ended(Probe& probe) {
   unsave(probe.id());
-  schedule_drop(probe.id(), probe.number());
+  schedule_drop(probe.shared_from_this());
   if (changed_) changed_();
 }
 
 // After the retention the series go; a probe that no file stands for goes with them.
-void Roster::schedule_drop(const std::string& id, std::uint32_t number) {
-  parts_.agenda.after(retention_, [this, id, number] {
-    const auto now = find(id);
-    if (now && (now->number() != number || !now->ended())) return;  // another one has the name by now
-    parts_.registry.drop(id);
-    if (!now || watched_.contains(now->origin())) return;
-    numbers_.erase(number);
-    probes_.erase(id);
-    parts_.own.forget(id);
+void Roster::schedule_drop(const std::shared_ptr<Probe>& probe) {
+  cancel_drop(probe->id());
+  drops_[probe->id()] = parts_.agenda.after(retention_, [this, probe, series = probe->series_key()] {
+    drops_.erase(probe->id());
+    parts_.registry.drop(series);
+    const auto now = find(probe->id());
+    if (now != probe) {
+      if (!now) parts_.own.forget(probe->id());
+    } else if (!watched_.contains(now->origin())) {
+      probes_.erase(now->id());
+      parts_.own.forget(now->id());
+    }
+    numbers_.erase(probe->number());
   });
+}
+
+void Roster::cancel_drop(const std::string& id) {
+  const auto known = drops_.find(id);
+  if (known == drops_.end()) return;
+  parts_.agenda.cancel(known->second);
+  drops_.erase(known);
 }
 
 void Roster::save(const Probe& probe) {

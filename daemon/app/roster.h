@@ -52,7 +52,7 @@ class Roster {
   [[nodiscard]] std::shared_ptr<Probe> find(const std::string& id) const;
   [[nodiscard]] std::shared_ptr<Probe> find(std::uint32_t number) const;
   [[nodiscard]] std::vector<std::shared_ptr<Probe>> all() const;
-  [[nodiscard]] const std::set<std::string>& origins_watched() const { return watched_; }
+  [[nodiscard]] bool is_watched(const std::string& origin) const { return watched_.contains(origin); }
   [[nodiscard]] bool follows_processes() const;
   // Called when the set of probes, or what they follow, has changed.
   void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
@@ -60,19 +60,21 @@ class Roster {
  private:
   void place(const std::shared_ptr<Probe>& probe);
   void remove(const std::shared_ptr<Probe>& probe, std::function<void()> gone);
-  bool update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin, bool stored,
+  void update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin, bool stored,
               Applied& applied);
   void save(const Probe& probe);
   void unsave(const std::string& id);
   void ended(Probe& probe);
-  void schedule_drop(const std::string& id, std::uint32_t number);
+  void schedule_drop(const std::shared_ptr<Probe>& probe);
+  void cancel_drop(const std::string& id);
 
   Parts& parts_;
   state::Store* store_;
   std::chrono::milliseconds retention_;
   std::map<std::string, std::shared_ptr<Probe>> probes_;
   std::map<std::uint32_t, std::weak_ptr<Probe>> numbers_;
-  std::set<std::string> watched_;  // origins that are files of watched folders
+  std::map<std::string, Agenda::Ticket> drops_;  // of ended probes, by id
+  std::set<std::string> watched_;                // origins that are files of watched folders
   std::uint32_t last_number_ = 0;
   std::function<void()> changed_;
 };

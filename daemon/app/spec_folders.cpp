@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 
 // Editors write in several steps: look when they have come to rest.
 constexpr auto settle = 50ms;
+// A folder that is not there may be made.
+constexpr std::chrono::seconds missing_poll = 2s;
 
 bool is_spec(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
@@ -90,8 +92,9 @@ std::map<std::string, SpecFolders::Stamp> SpecFolders::files() const {
 
 void SpecFolders::look() {
   agenda_.cancel(poll_);
-  poll_ = folders_.empty() ? 0 : agenda_.after(limits::spec_poll, [this] { look(); });
   for (const std::string& folder : folders_) watch_folder(folder);
+  const auto next = watches_.size() < folders_.size() ? missing_poll : std::chrono::seconds(limits::spec_poll);
+  poll_ = folders_.empty() ? 0 : agenda_.after(next, [this] { look(); });
   const auto before = std::exchange(read_, files());
   for (const auto& [path, stamp] : before) {
     if (!read_.contains(path)) roster_.apply({}, path, true);
@@ -109,6 +112,11 @@ void SpecFolders::reload() {
 }
 
 void SpecFolders::apply(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0) {
+    log_.error("read specs: " + path + ": anybody may write to it: `chmod o-w` it");
+    return;
+  }
   const spec::Document document = spec::read_file(path);
   const Applied applied = roster_.apply(document, path, true);
   faults_ += document.faults.size();

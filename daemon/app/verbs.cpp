@@ -47,9 +47,13 @@ std::string place_in(const std::string& text, const std::string& where) {
   const auto column = static_cast<std::size_t>(std::max(std::atoi(where.c_str() + colon + 1), 1));
   // A text that ends too early is told at its closing quote.
   const std::size_t begin = column < 2 ? std::string::npos : text.rfind('"', std::min(column, text.size()) - 2);
-  if (begin == std::string::npos) return "";
-  const std::size_t end = text.find('"', begin + 1);
-  return "`" + text.substr(begin + 1, end == std::string::npos ? end : end - begin - 1) + "`";
+  // Only a text that is a value: behind a colon, or in a list.
+  if (begin == std::string::npos || begin == 0 || std::string_view(":,[").find(text[begin - 1]) == std::string::npos) {
+    return "";
+  }
+  constexpr std::size_t shown_chars = 80;
+  const std::size_t end = std::min(text.find('"', begin + 1), begin + 1 + shown_chars);
+  return "`" + text.substr(begin + 1, end - begin - 1) + "`";
 }
 
 // All of them in one: a client that attaches is told once.
@@ -88,8 +92,9 @@ void Verbs::gone(control::Connection& connection) {
   const auto bound = bound_.find(connection.number());
   if (bound == bound_.end()) return;
   std::vector<std::shared_ptr<Probe>> probes;
-  for (const std::string& id : bound->second) {
-    if (auto probe = roster_.find(id)) probes.push_back(std::move(probe));
+  for (const auto& weak : bound->second) {
+    const auto probe = weak.lock();
+    if (probe && roster_.find(probe->id()) == probe) probes.push_back(probe);
   }
   bound_.erase(bound);
   roster_.detach(probes, [] {});
@@ -140,8 +145,8 @@ void Verbs::attach(const json& params, control::Connection& from, control::Reply
     return;
   }
   if (follow) {
-    bound_[from.number()].insert(id);
-    followers_.follow(from, bound_[from.number()]);
+    bound_[from.number()].push_back(probe);
+    followers_.follow(from, {id});
   }
   reply(attach_shape(*probe, parts_.prices));
 }
@@ -156,6 +161,14 @@ void Verbs::apply(const json& params, control::Connection& /*from*/, control::Re
   for (const json& file : *files) {
     if (!file.is_object()) continue;
     const std::string name = string_of(file, "name");
+    if (!name.starts_with("/") || roster_.is_watched(name)) {
+      all.failed[""].push_back(
+          {.what = "apply",
+           .where = name,
+           .why = name.starts_with("/") ? "the daemon watches this file itself" : "no absolute path",
+           .mend = name.starts_with("/") ? "edit it: the daemon notices" : ""});
+      continue;
+    }
     const auto stamped = lifespan::parse_rfc3339(string_of(file, "lastmodified"));
     const spec::Document document = spec::read(string_of(file, "text"), name, stamped.value_or(lifespan::Clock::now()));
     Applied one = roster_.apply(document, name, false);

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "app/followers.h"
 #include "app/parts.h"
@@ -40,7 +41,8 @@ class Verbs : public control::Service {
   Roster& roster_;
   Followers& followers_;
   std::string version_;
-  std::map<std::uint64_t, std::set<std::string>> bound_;  // probes that end with their client, by connection
+  std::map<std::uint64_t, std::vector<std::weak_ptr<Probe>>>
+      bound_;  // probes that end with their client, by connection
 };
 
 }  // namespace diagnose::app

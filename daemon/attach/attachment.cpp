@@ -38,8 +38,7 @@ std::int64_t relative(LinkAddress address, const target::Site& site) {
 // Zero for the plain case, so that the kernel's side need not look anything up.
 Result<std::uint64_t> cookie_of(LoadedProbe& probe, const target::Function& function, const target::Site& site) {
   const bool plain_cfa = site.cfa_register == target::register_sp && site.cfa_offset == 8;
-  const bool always = site.kind == target::SiteKind::exit || site.tail.kind == target::Tail::Kind::always;
-  if (plain_cfa && always) return 0;
+  if (plain_cfa && site.kind == target::SiteKind::exit) return 0;
   struct site described {};
   described.kind = site.kind == target::SiteKind::exit ? std::uint8_t{SITE_EXIT} : kernel_kind(site.tail.kind);
   described.condition = site.tail.condition;
@@ -94,18 +93,27 @@ Result<Fd> link(int program, const Sites& sites, const target::Module& module, s
 
 Result<Attachment> attach(LoadedProbe& probe, const target::Module& module, std::optional<pid_t> process) {
   const bool wants_exits = probe.exit_program() >= 0;
+  Attachment made{.device = module.device,
+                  .inode = module.inode,
+                  .process = process,
+                  .file = module.file,
+                  .notes = {},
+                  .links = {}};
   Sites entries;
   Sites exits;
   for (const target::Function& function : module.functions) {
-    if (wants_exits && !function.exits_error.empty()) return failure(no_exits(module, function));
+    if (wants_exits && !function.exits_error.empty()) {
+      made.notes.push_back(no_exits(module, function).text());
+      continue;
+    }
     for (const target::Site& site : function.sites) {
       Sites& sites = site.kind == target::SiteKind::entry ? entries : exits;
       std::uint64_t cookie = 0;
       if (site.kind != target::SiteKind::entry) {
         if (!wants_exits) continue;
-        const auto made = cookie_of(probe, function, site);
-        if (!made) return tl::unexpected(made.error());
-        cookie = *made;
+        const auto own = cookie_of(probe, function, site);
+        if (!own) return tl::unexpected(own.error());
+        cookie = *own;
       }
       sites.offsets.push_back(raw(site.offset));
       sites.cookies.push_back(cookie);
@@ -118,7 +126,11 @@ Result<Attachment> attach(LoadedProbe& probe, const target::Module& module, std:
                            std::to_string(limits::sites_per_probe),
                     .mend = "match fewer functions"});
   }
-  Attachment made{.device = module.device, .inode = module.inode, .process = process, .file = module.file, .links = {}};
+  if (entries.offsets.empty()) {
+    return failure(module.functions.empty()
+                       ? Error{.what = "attach", .where = module.path, .why = "no function", .mend = ""}
+                       : no_exits(module, module.functions.front()));
+  }
   // Exits first, so that no call is entered whose exit nobody watches.
   if (wants_exits && !exits.offsets.empty()) {
     auto exit_link = link(probe.exit_program(), exits, module, process);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -16,9 +17,10 @@ namespace diagnose::attach {
 struct Attachment {
   dev_t device = 0;
   ino_t inode = 0;
-  std::optional<pid_t> process;  // nullopt: every process that maps the file, now and later
-  std::shared_ptr<Fd> file;      // the very file, held open while probed
-  std::vector<Fd> links;         // closing them detaches, and blocks for RCU: give them to a Detacher
+  std::optional<pid_t> process;    // nullopt: every process that maps the file, now and later
+  std::shared_ptr<Fd> file;        // the very file, held open while probed
+  std::vector<std::string> notes;  // functions left out, with the reason
+  std::vector<Fd> links;           // closing them detaches, and blocks for RCU: give them to a Detacher
 };
 
 // Puts breakpoints on every site of `module`'s functions, in one process or in all.  Loop thread only; takes

@@ -3,27 +3,27 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/fd.h"
 
 namespace diagnose::attach {
 
-// Thread-safe.  The destructor waits until everything given is closed.
+// Thread-safe.  Threads are started as links come and end when none are left, so an idle daemon has none.
 class Detacher {
  public:
-  explicit Detacher(std::size_t threads = 4);
-  ~Detacher();
+  Detacher();
+  ~Detacher();  // waits until everything given is closed
   Detacher(const Detacher&) = delete;
   Detacher& operator=(const Detacher&) = delete;
 
-  // Closes `links`; `done` is called on one of the threads when the kernel has let go of all of them, at once if there
-  // are none.
+  // Closes `links`; `done` is called on one of the threads when the kernel has let go of all of them, or here at once
+  // if there are none.
   void detach(std::vector<Fd> links, std::function<void()> done);
 
  private:
@@ -36,10 +36,9 @@ class Detacher {
   void work();
 
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable idle_;
   std::deque<Job> jobs_;
-  bool ending_ = false;
-  std::vector<std::thread> threads_;
+  std::size_t threads_ = 0;
 };
 
 }  // namespace diagnose::attach

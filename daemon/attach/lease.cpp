@@ -19,4 +19,8 @@ Result<Lease> Lease::take(const Fd& file) {
   return Lease(std::move(own));
 }
 
+bool Lease::wanted_back() const {
+  return ::fcntl(fd_.get(), F_GETLEASE) == F_UNLCK;
+}
+
 }  // namespace diagnose::attach

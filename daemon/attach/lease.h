@@ -22,6 +22,7 @@ class Lease {
   // Gives the lease back: the writer goes on.  The destructor does the same.
   void release() { fd_.reset(); }
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] bool wanted_back() const;  // a writer waits
 
  private:
   explicit Lease(Fd fd) : fd_(std::move(fd)) {}

@@ -1,12 +1,15 @@
 #include "attach/loaded_probe.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "attach/syscall.h"
 
@@ -75,9 +78,8 @@ Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const compile::Plan& plan
                                                        std::uint32_t number, const std::string& id) {
   std::shared_ptr<LoadedProbe> made(new LoadedProbe());
   made->instruments_ = plan.instruments;
-  made->control_.probe = number;
   if (auto status = made->make_maps(plan); !status) return tl::unexpected(status.error());
-  if (auto status = made->write_control(); !status) return tl::unexpected(status.error());
+  if (auto status = made->map_control(number); !status) return tl::unexpected(status.error());
   auto entry = made->load_program(plan.entry, stencils, id, "entry");
   if (!entry) return tl::unexpected(entry.error());
   made->entry_ = std::move(*entry);
@@ -92,6 +94,7 @@ Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const compile::Plan& plan
 Status LoadedProbe::make_maps(const compile::Plan& plan) {
   for (const compile::MapPlan& wanted : plan.maps) {
     auto options = sized<bpf_map_create_opts>();
+    options.map_flags = wanted.flags;
     std::unique_ptr<btf, decltype(&btf__free)> types(nullptr, btf__free);
     if (wanted.type == BPF_MAP_TYPE_TASK_STORAGE) {
       // Task-local storage must be typed, and the type must have the value's very size.
@@ -153,37 +156,50 @@ Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compil
   return failure(std::move(refused));
 }
 
-Status LoadedProbe::write_control() {
-  const std::uint32_t zero = 0;
-  if (bpf_map_update_elem(find(MapRole::control)->fd.get(), &zero, &control_, BPF_ANY) == 0) return {};
-  return failure(kernel_error("write the probe's control", errno));
+LoadedProbe::~LoadedProbe() {
+  if (control_ != nullptr) ::munmap(control_, static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)));
+}
+
+Status LoadedProbe::map_control(std::uint32_t number) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  void* mapped = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, find(MapRole::control)->fd.get(), 0);
+  if (mapped == MAP_FAILED) return failure(kernel_error("map the probe's control", errno));
+  control_ = static_cast<::control*>(mapped);
+  control_->probe = number;
+  return {};
 }
 
 Status LoadedProbe::enable(const compile::Stencils& stencils, std::optional<std::chrono::nanoseconds> time,
                            std::optional<std::uint64_t> hits) {
-  control_.deadline_jiffies = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t end = std::numeric_limits<std::uint64_t>::max();
   if (time) {
     const auto deadline = stencils.jiffies_after(*time);
     if (!deadline) return tl::unexpected(deadline.error());
-    control_.deadline_jiffies = *deadline;
+    end = *deadline;
   }
-  control_.limit_hits = hits ? 1 : 0;
-  control_.hits_left = hits ? static_cast<std::int64_t>(*hits) : 0;
-  control_.ends_left = control_.hits_left;
-  control_.enabled = 1;
-  return write_control();
+  if (hits) {
+    // By addition: programs count both words down meanwhile, and open calls have their end still before them.
+    std::atomic_ref<std::int64_t> hits_left(control_->hits_left);
+    const std::int64_t more = static_cast<std::int64_t>(*hits) - hits_left.load();
+    std::atomic_ref<std::int64_t>(control_->ends_left).fetch_add(more);
+    hits_left.fetch_add(more);
+  }
+  std::atomic_ref<std::uint32_t>(control_->limit_hits).store(hits ? 1 : 0);
+  std::atomic_ref<std::uint64_t>(control_->deadline_jiffies).store(end);
+  std::atomic_ref<std::uint32_t>(control_->enabled).store(1);
+  return {};
 }
 
-Status LoadedProbe::disable() {
-  control_.enabled = 0;
-  return write_control();
+void LoadedProbe::disable() {
+  std::atomic_ref<std::uint32_t>(control_->enabled).store(0);
 }
 
-Result<::control> LoadedProbe::read_control() const {
-  const std::uint32_t zero = 0;
-  ::control now{};
-  if (bpf_map_lookup_elem(find(MapRole::control)->fd.get(), &zero, &now) == 0) return now;
-  return failure(kernel_error("read the probe's control", errno));
+std::int64_t LoadedProbe::hits_left() const {
+  return std::atomic_ref<std::int64_t>(control_->hits_left).load();
+}
+
+std::int64_t LoadedProbe::ends_left() const {
+  return std::atomic_ref<std::int64_t>(control_->ends_left).load();
 }
 
 Result<std::vector<std::uint64_t>> LoadedProbe::ledger() const {
@@ -263,19 +279,21 @@ Result<InstrumentWords> LoadedProbe::read_gauges(const Map& map, const compile::
 }
 
 Result<std::uint64_t> LoadedProbe::add_site(const site& site) {
+  const std::string bytes(reinterpret_cast<const char*>(&site), sizeof(site));
+  if (const auto known = cookies_.find(bytes); known != cookies_.end()) return known->second;
   const Map* map = find(MapRole::sites);
-  if (map == nullptr || sites_used_ >= map->plan.entries) {
-    return failure({.what = "attach to the function's jumps",
-                    .where = "",
-                    .why = "more than " + std::to_string(map == nullptr ? 0 : map->plan.entries) +
-                           " conditional or indirect jumps leave the functions",
-                    .mend = "match fewer functions, or ask for `event: call`"});
+  if (map == nullptr || cookies_.size() >= map->plan.entries) {
+    return failure(
+        {.what = "attach to the functions' jumps",
+         .where = "",
+         .why = "more than " + std::to_string(map == nullptr ? 0 : map->plan.entries) + " jumps leave the functions",
+         .mend = "match fewer functions, or ask for `event: call`"});
   }
-  const std::uint32_t index = sites_used_;
+  const auto index = static_cast<std::uint32_t>(cookies_.size());
   if (bpf_map_update_elem(map->fd.get(), &index, &site, BPF_ANY) != 0) {
     return failure(kernel_error("write a site", errno));
   }
-  return ++sites_used_;
+  return cookies_[bytes] = index + 1;
 }
 
 }  // namespace diagnose::attach

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,18 +38,25 @@ class LoadedProbe {
                                                                  const compile::Stencils& stencils,
                                                                  std::uint32_t number, const std::string& id);
 
-  // Measures for `time` from now (nullopt: without end) and for `hits` calls more.
+  ~LoadedProbe();
+  LoadedProbe(const LoadedProbe&) = delete;
+  LoadedProbe& operator=(const LoadedProbe&) = delete;
+
+  // Measures for `time` from now (nullopt: without end) and for `hits` calls more.  Again: the same, counted from now;
+  // calls that are open stay open.
   [[nodiscard]] Status enable(const compile::Stencils& stencils, std::optional<std::chrono::nanoseconds> time,
                               std::optional<std::uint64_t> hits);
   // Stops the work at once; the breakpoints stay until the links go.
-  [[nodiscard]] Status disable();
-  [[nodiscard]] Result<::control> read_control() const;
+  void disable();
+  // Of a probe with `N hits`: calls still admitted, and calls still to end.
+  [[nodiscard]] std::int64_t hits_left() const;
+  [[nodiscard]] std::int64_t ends_left() const;
 
   // Words of the ledger, summed over CPUs: enum ledger_word.
   [[nodiscard]] Result<std::vector<std::uint64_t>> ledger() const;
   [[nodiscard]] Result<InstrumentWords> read(std::size_t instrument) const;
 
-  // Gives the cookie of an exit that needs a struct site; fails when the map is full.
+  // Gives the cookie of an exit that needs a struct site, the same for equal sites; fails when the map is full.
   [[nodiscard]] Result<std::uint64_t> add_site(const site& site);
 
   [[nodiscard]] int entry_program() const { return entry_.get(); }
@@ -64,14 +72,15 @@ class LoadedProbe {
   [[nodiscard]] Result<Fd> load_program(const compile::Linked& linked, const compile::Stencils& stencils,
                                         const std::string& id, const char* phase) const;
   [[nodiscard]] const Map* find(compile::MapRole role, int instrument = -1) const;
-  [[nodiscard]] Status write_control();
+  [[nodiscard]] Status map_control(std::uint32_t number);
   [[nodiscard]] Result<InstrumentWords> read_series(const Map& map, const compile::InstrumentPlan& plan) const;
   [[nodiscard]] Result<InstrumentWords> read_gauges(const Map& map, const compile::InstrumentPlan& plan) const;
 
   std::vector<compile::InstrumentPlan> instruments_;
   std::vector<Map> maps_;
-  ::control control_{};
-  std::uint32_t sites_used_ = 0;
+  ::control* control_ =
+      nullptr;  // the kernel's own element: programs change it too, so each word is touched atomically
+  std::map<std::string, std::uint64_t> cookies_;  // by the site's bytes
   Fd entry_;
   Fd exit_;
 };

@@ -40,8 +40,8 @@ inline constexpr std::size_t client_backlog_bytes = 4U << 20U;  // a slow follow
 
 // Ring.
 // Its size is RING_BYTES in bpf/contract.h; beyond: LOSS_RING_FULL.
-inline constexpr std::size_t drain_records = 20'000;  // in one turn of the loop, so that control stays quick
-inline constexpr auto drain_pause = 10ms;  // between turns: a busy ring costs 100 wake-ups a second, an idle one none
+inline constexpr std::size_t drain_records = 5'000;  // in one turn of the loop, so that control stays quick
+inline constexpr auto drain_pause = 5ms;  // between turns: a busy ring costs 200 wake-ups a second, an idle one none
 
 // Time.
 inline constexpr auto default_lifespan = 10min;

@@ -65,6 +65,7 @@ class InstrumentCompiler {
     for (const Issue& issue : checked.issues) {
       fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
     }
+    if (checked.result_at) made_.uses_result = true;
     mention("result", checked.result_at, text);
     mention("elapsed", checked.elapsed_at, text);
     return std::move(checked.root);

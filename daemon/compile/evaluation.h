@@ -3,15 +3,14 @@
 // The function's contract with the stencils in bpf/ (it fills their hole `evaluate`):
 //   r1 = struct pt_regs *      registers at the site
 //   r2 = struct frame *        the call's frame, or 0 in a call event (never touched there)
-//   r3 = out                   for a fold: struct evaluation on the caller's stack; for a record: the payload in the ring
-//   r4 = u64 *ledger           for counting LOSS_UNREADABLE and LOSS_REFUSED
-//   r0 : 0 skip (where is false, a value is null, not sampled), else 1; a histogram returns 1 + bucket
+//   r3 = out                   for a fold: struct evaluation on the caller's stack; for a record: the payload in the
+//   ring r4 = u64 *ledger           for counting LOSS_UNREADABLE and LOSS_REFUSED r0 : 0 skip (where is false, a value
+//   is null, not sampled), else 1; a histogram returns 1 + bucket
 // It may use r0-r9 and its own stack.
 #pragma once
 
-#include <linux/bpf.h>
-
 #include <cstdint>
+#include <linux/bpf.h>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,10 +27,10 @@ enum class Phase { call, return_ };
 enum class TypeKind { integer, boolean, text, nothing };
 struct Type {
   TypeKind kind = TypeKind::integer;
-  std::uint8_t bytes = 8;       // of an integer: 1, 2, 4, 8
+  std::uint8_t bytes = 8;  // of an integer: 1, 2, 4, 8
   bool is_signed = true;
-  bool is_time = false;         // nanoseconds, shown in seconds
-  std::uint32_t text_bytes = 0; // of a text, with its NUL
+  bool is_time = false;          // nanoseconds, shown in seconds
+  std::uint32_t text_bytes = 0;  // of a text, with its NUL
 };
 
 // One emitted function.  No calls but to BPF helpers; no maps.
@@ -48,14 +47,15 @@ struct Saved {
 // How one instrument is evaluated.
 struct Evaluation {
   Phase phase = Phase::call;
-  bool fold = true;                 // false: a record through the ring
-  bool needs_frame = false;         // elapsed, saved values, or a return event
-  bool unit_is_time = false;        // the value is nanoseconds
+  bool fold = true;           // false: a record through the ring
+  bool uses_result = false;   // the result is known at a `ret` only, not at a jump to another function
+  bool needs_frame = false;   // elapsed, saved values, or a return event
+  bool unit_is_time = false;  // the value is nanoseconds
   bool value_is_signed = true;
-  Function admit;                   // records only: (ctx, frame, 0, ledger) -> 0|1, run before room is reserved
-  Function evaluate;                // fold: value, key, bucket; record: fills the payload
-  event::Layout key;                // labels (fold), in struct evaluation::key
-  event::Layout payload;            // records: labels as in `key`, then `value` if any, then a log's fields
+  Function admit;         // records only: (ctx, frame, 0, ledger) -> 0|1, run before room is reserved
+  Function evaluate;      // fold: value, key, bucket; record: fills the payload
+  event::Layout key;      // labels (fold), in struct evaluation::key
+  event::Layout payload;  // records: labels as in `key`, then `value` if any, then a log's fields
   // Records: where the `key.size` bytes of the labels begin in the payload (0, or 8 behind a log's word of null bits),
   // and the column of the value; -1 if there is none.
   std::uint32_t payload_key_offset = 0;

@@ -1,6 +1,9 @@
 #include "compile/link.h"
 
+#include <cstddef>
 #include <utility>
+
+#include "bpf/contract.h"
 
 namespace diagnose::compile {
 namespace {
@@ -19,6 +22,27 @@ constexpr bpf_insn move_number(std::uint8_t to, std::int32_t number) {
           .src_reg = 0,
           .off = 0,
           .imm = number};
+}
+
+constexpr bpf_insn load_word(std::uint8_t to, std::uint8_t base, std::size_t offset) {
+  return {.code = BPF_LDX | BPF_MEM | BPF_DW,
+          .dst_reg = static_cast<std::uint8_t>(to & 0xfU),
+          .src_reg = static_cast<std::uint8_t>(base & 0xfU),
+          .off = static_cast<std::int16_t>(offset),
+          .imm = 0};
+}
+
+constexpr bpf_insn atomic_add(std::uint8_t base, std::size_t offset, std::uint8_t from) {
+  return {.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+          .dst_reg = static_cast<std::uint8_t>(base & 0xfU),
+          .src_reg = static_cast<std::uint8_t>(from & 0xfU),
+          .off = static_cast<std::int16_t>(offset),
+          .imm = BPF_ADD};
+}
+
+// Compares with 0, where it compares.
+constexpr bpf_insn jump(std::uint8_t code, std::uint8_t left, std::int16_t over) {
+  return {.code = code, .dst_reg = static_cast<std::uint8_t>(left & 0xfU), .src_reg = 0, .off = over, .imm = 0};
 }
 
 constexpr bpf_insn local_call = {
@@ -71,22 +95,29 @@ Linker::Number Linker::add(const Stencil& stencil, const Holes& holes, const Con
   return numbers.front();
 }
 
-Linker::Number Linker::add_sequence(const std::vector<Number>& bodies) {
-  if (bodies.size() == 1) return bodies.front();
+Linker::Number Linker::add_sequence(const std::vector<Body>& bodies) {
+  if (bodies.size() == 1 && !bodies.front().needs_result) return bodies.front().function;
   const Number number = reserve();
   Piece& piece = pieces_[number];
-  piece.instructions = {move_register(BPF_REG_6, BPF_REG_1), move_register(BPF_REG_7, BPF_REG_2),
-                        move_register(BPF_REG_8, BPF_REG_4)};
-  for (const Number body : bodies) {
-    piece.instructions.push_back(move_register(BPF_REG_1, BPF_REG_6));
-    piece.instructions.push_back(move_register(BPF_REG_2, BPF_REG_7));
-    piece.instructions.push_back(move_number(BPF_REG_3, 0));
-    piece.instructions.push_back(move_register(BPF_REG_4, BPF_REG_8));
-    piece.calls.emplace_back(piece.instructions.size(), body);
-    piece.instructions.push_back(local_call);
+  auto& code = piece.instructions;
+  code = {move_register(BPF_REG_6, BPF_REG_1), move_register(BPF_REG_7, BPF_REG_2),
+          move_register(BPF_REG_8, BPF_REG_4)};
+  for (const Body& body : bodies) {
+    const std::vector<bpf_insn> call = {move_register(BPF_REG_1, BPF_REG_6), move_register(BPF_REG_2, BPF_REG_7),
+                                        move_number(BPF_REG_3, 0), move_register(BPF_REG_4, BPF_REG_8), local_call};
+    if (body.needs_result) {
+      // returned != 0: over the three that count the loss, to the call; else count, and over the call.
+      code.push_back(load_word(BPF_REG_1, BPF_REG_7, offsetof(frame, returned)));
+      code.push_back(jump(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, 3));
+      code.push_back(move_number(BPF_REG_1, 1));
+      code.push_back(atomic_add(BPF_REG_8, (LEDGER_LOST_FIRST + unsigned{LOSS_RESULT}) * 8, BPF_REG_1));
+      code.push_back(jump(BPF_JMP | BPF_JA, 0, static_cast<std::int16_t>(call.size())));
+    }
+    code.insert(code.end(), call.begin(), call.end());
+    piece.calls.emplace_back(code.size() - 1, body.function);
   }
-  piece.instructions.push_back(move_number(BPF_REG_0, 0));
-  piece.instructions.push_back(leave);
+  code.push_back(move_number(BPF_REG_0, 0));
+  code.push_back(leave);
   return number;
 }
 

@@ -38,8 +38,12 @@ class Linker {
   Number add(const Stencil& stencil, const Holes& holes, const Constants& constants, int instrument = -1,
              std::optional<Number> as = std::nullopt);
   Number add(std::vector<bpf_insn> instructions, std::optional<Number> as = std::nullopt);
-  // A function that calls each of `bodies` with its own arguments, in order.  One body is its own function.
-  Number add_sequence(const std::vector<Number>& bodies);
+  // A function that calls each of `bodies` with its own arguments, in order.  One that is called as it is, is its own.
+  struct Body {
+    Number function = 0;
+    bool needs_result = false;  // at a jump to another function it is counted as LOSS_RESULT instead
+  };
+  Number add_sequence(const std::vector<Body>& bodies);
 
   [[nodiscard]] Linked link() const;
 

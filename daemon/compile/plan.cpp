@@ -7,8 +7,8 @@
 namespace diagnose::compile {
 namespace {
 
-// Sites that need more than their cookie (conditional and indirect jumps) are rare; room for modules that come later.
-constexpr std::uint32_t sites_entries = 512;
+// Sites that need more than their cookie (jumps out of the function): each once, with room for modules that come later.
+constexpr std::uint32_t sites_entries = 4096;
 
 std::uint64_t gauge_mask(spec::GaugeOperation operation, bool value_is_signed) {
   // Order-preserving to unsigned: flip the sign bit; and the other way round for a minimum.
@@ -95,7 +95,7 @@ void plan_series_map(const spec::Probe& probe, const Evaluation& evaluation, int
 }
 
 void plan_maps(const spec::Probe& probe, const ProbeEvaluation& evaluation, bool frames, Plan& plan) {
-  plan.maps.push_back({.role = MapRole::control, .value_bytes = sizeof(control)});
+  plan.maps.push_back({.role = MapRole::control, .value_bytes = sizeof(control), .flags = BPF_F_MMAPABLE});
   plan.maps.push_back(
       {.role = MapRole::ledger, .type = BPF_MAP_TYPE_PERCPU_ARRAY, .value_bytes = plan.ledger_words * 8});
   for (std::size_t index = 0; index < evaluation.instruments.size(); ++index) {
@@ -118,7 +118,7 @@ Linked link_phase(const Stencil& driver, int hole, Phase phase, const ProbeEvalu
   const Linker::Number entry = linker.reserve();
   const Linker::Constants frame = {{CONSTANT_FRAME_SIZE, sizeof(struct frame) + evaluation.saved.size() * 8}};
   Linker::Holes driver_holes;
-  std::vector<Linker::Number> bodies;
+  std::vector<Linker::Body> bodies;
   for (std::size_t index = 0; index < plan.instruments.size(); ++index) {
     const Evaluation& compiled = evaluation.instruments[index];
     const InstrumentPlan& instrument = plan.instruments[index];
@@ -129,7 +129,9 @@ Linked link_phase(const Stencil& driver, int hole, Phase phase, const ProbeEvalu
                                          {CONSTANT_GAUGE_MASK, instrument.gauge_mask},
                                          {CONSTANT_RECORD_SIZE, instrument.record_bytes},
                                          {CONSTANT_INSTRUMENT, index}};
-    bodies.push_back(linker.add(stencils.get(instrument.stencil), holes, constants, static_cast<int>(index)));
+    bodies.push_back(
+        {.function = linker.add(stencils.get(instrument.stencil), holes, constants, static_cast<int>(index)),
+         .needs_result = compiled.uses_result});
   }
   if (!bodies.empty()) driver_holes[hole] = linker.add_sequence(bodies);
   if (capture && evaluation.capture) driver_holes[HOLE_CAPTURE] = linker.add(evaluation.capture->instructions);

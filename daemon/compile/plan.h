@@ -22,6 +22,7 @@ struct MapPlan {
   std::uint32_t key_bytes = 4;
   std::uint32_t value_bytes = 8;
   std::uint32_t entries = 1;
+  std::uint32_t flags = 0;
 };
 
 struct InstrumentPlan {

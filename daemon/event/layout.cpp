@@ -120,7 +120,7 @@ std::string text_of(const Value& value) {
 
 const char* loss_name(unsigned reason) {
   static constexpr std::array<const char*, LOSS_COUNT> names = {
-      "ring_full", "frames_full", "frames_unavailable", "left", "unreadable", "refused", "contended", "overflow"};
+      "ring_full", "frames_full", "frames_unavailable", "left", "unreadable", "refused", "contended", "overflow", "tail_call_result"};
   return reason < names.size() ? names[reason] : "unknown";
 }
 

@@ -7,6 +7,16 @@
 namespace diagnose::metrics {
 namespace {
 
+// The id of `ID#NUMBER`.
+std::string_view id_of(std::string_view key) {
+  return key.substr(0, key.find('#'));
+}
+
+// Is `key` what `wanted` names: itself, or a life of that id?
+bool names(std::string_view wanted, std::string_view key) {
+  return key == wanted || id_of(key) == wanted;
+}
+
 const char* text(Kind kind) {
   switch (kind) {
     case Kind::counter:
@@ -53,8 +63,10 @@ std::vector<std::string> label_names(const Shape& shape) {
 }
 
 tl::unexpected<Error> refusal(const std::string& probe, const Shape& shape, std::string why, std::string mend) {
-  return failure(
-      {.what = "metric `" + shape.name + "`", .where = probe, .why = std::move(why), .mend = std::move(mend)});
+  return failure({.what = "metric `" + shape.name + "`",
+                  .where = std::string(id_of(probe)),
+                  .why = std::move(why),
+                  .mend = std::move(mend)});
 }
 
 Status check_alone(const std::string& probe, const Shape& shape) {
@@ -81,13 +93,13 @@ Status check_beside(const std::string& probe, const Shape& shape, const std::str
   const bool same_name = shape.name == other.name;
   const bool same_form = shape.kind == other.kind && shape.unit == other.unit;
   if (same_name && same_form) {
-    if (probe != other_probe) return {};  // joined: their `probe` labels differ
+    if (id_of(probe) != id_of(other_probe)) return {};  // joined: their `probe` labels differ
     return refusal(probe, shape, "the probe has another instrument of that name", "give each instrument its own name");
   }
   return refusal(probe, shape,
                  (same_name ? "the name is taken" : "`" + name + "` is taken") + std::string(" by probe `") +
-                     other_probe + "`, as a " + described(other) + (same_name ? "" : " named `" + other.name + "`") +
-                     "; this is a " + described(shape),
+                     std::string(id_of(other_probe)) + "`, as a " + described(other) +
+                     (same_name ? "" : " named `" + other.name + "`") + "; this is a " + described(shape),
                  "choose another name, or use the same type and unit in both");
 }
 
@@ -97,7 +109,7 @@ Status Registry::add(const std::string& probe, Shape shape, Read read) {
   if (Status alone = check_alone(probe, shape); !alone) return alone;
   const std::lock_guard lock(mutex_);
   const auto gives_way = [&](const Entry& entry) {
-    return !entry.read && entry.probe == probe && entry.shape.name == shape.name;
+    return !entry.read && id_of(entry.probe) == id_of(probe) && entry.shape.name == shape.name;
   };
   for (const Entry& entry : entries_) {
     if (gives_way(entry)) continue;
@@ -128,7 +140,7 @@ void Registry::retire(const std::string& probe) {
 
 void Registry::drop(const std::string& probe) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.probe == probe; });
+  std::erase_if(entries_, [&](const Entry& entry) { return names(probe, entry.probe); });
 }
 
 void Registry::add_own(std::function<std::vector<Family>()> make) {
@@ -154,7 +166,7 @@ std::vector<Family> Registry::collect_locked(const std::string* probe) {
     }
   }
   for (Entry& entry : entries_) {
-    if (entry.lost || (probe != nullptr && entry.probe != *probe)) continue;
+    if (entry.lost || (probe != nullptr && !names(*probe, entry.probe))) continue;
     if (!entry.read) {
       families.push_back(family_of(entry.shape, entry.last));
       continue;
@@ -178,7 +190,7 @@ Family Registry::failed_reads_locked() const {
                 .series = {}};
   std::map<std::string, std::uint64_t> by_probe;
   for (const Entry& entry : entries_) {
-    if (entry.failed_reads > 0) by_probe[entry.probe] += entry.failed_reads;
+    if (entry.failed_reads > 0) by_probe[std::string(id_of(entry.probe))] += entry.failed_reads;
   }
   for (const auto& [probe, count] : by_probe) {
     Series& series = family.series.emplace_back();

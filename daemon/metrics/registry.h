@@ -113,6 +113,8 @@ class Registry {
   // Fails if the name, or one that it brings along (`_total`, `_bucket`, `_sum`, `_count`), is taken with another kind
   // or unit, naming the probe that has it; if the probe has the name already; for `diagnose_*`; for labels that clash.
   // A retired instrument of the same probe and name gives way.
+  // `probe` is the probe's id, or `ID#NUMBER` to tell one life of it from the next; `drop` and `collect` of an id alone
+  // mean all of its lives.
   [[nodiscard]] Status add(const std::string& probe, Shape shape, Read read);
 
   // The probe ends: its series are read for the last time and kept until `drop`.  An instrument that cannot be read

@@ -1,12 +1,9 @@
 #include "spec/read.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
 #include <set>
-#include <sys/stat.h>
 
-#include "base/fd.h"
+#include "spec/file.h"
 #include "spec/parts.h"
 
 namespace diagnose::spec {
@@ -108,28 +105,6 @@ void read_root(const Node& root, lifespan::Clock::time_point lastmodified, Fault
   }
 }
 
-Document only_fault(const std::string& path, std::string what, std::string why, std::string mend) {
-  Document document;
-  document.faults.push_back(
-      {.place = {path, 0, 0}, .what = std::move(what), .why = std::move(why), .mend = std::move(mend)});
-  return document;
-}
-
-// The whole file, at most one byte more than is accepted: a file may grow while it is read.
-Result<std::string> content(int fd) {
-  std::string text(limits::spec_file_bytes + 1, '\0');
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const ssize_t got = ::read(fd, text.data() + have, text.size() - have);
-    if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failure({.what = "read", .where = {}, .why = errno_text(errno), .mend = {}});
-    have += static_cast<std::size_t>(got);
-  }
-  text.resize(have);
-  return text;
-}
-
 }  // namespace
 
 Document read(std::string_view text, const std::string& file_name, lifespan::Clock::time_point lastmodified) {
@@ -146,31 +121,11 @@ Document read(std::string_view text, const std::string& file_name, lifespan::Clo
 }
 
 Document read_file(const std::string& path) {
-  // Not blocking: opening a pipe must not stop the daemon.
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) {
-    const int error = errno;
-    return only_fault(path, "cannot open", errno_text(error),
-                      error == ENOENT ? "check the path" : "make the file readable for the daemon");
-  }
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0)
-    return only_fault(path, "cannot read", errno_text(errno), "check the file system");
-  if (!S_ISREG(status.st_mode)) {
-    return only_fault(path, "cannot read", S_ISDIR(status.st_mode) ? "is a directory" : "is not a regular file",
-                      "name a spec file");
-  }
-  if (static_cast<std::size_t>(status.st_size) > limits::spec_file_bytes) {
-    return only_fault(
-        path, "too large",
-        std::to_string(status.st_size) + " bytes, at most " + std::to_string(limits::spec_file_bytes) + " are read",
-        "split the file");
-  }
-  const auto text = content(file.get());
-  if (!text) return only_fault(path, "cannot read", text.error().why, "check the file system");
-  const auto modified = std::chrono::seconds{status.st_mtim.tv_sec} + std::chrono::nanoseconds{status.st_mtim.tv_nsec};
-  return read(*text, path,
-              lifespan::Clock::time_point{std::chrono::duration_cast<lifespan::Clock::duration>(modified)});
+  const auto file = whole_file(path);
+  if (file) return read(file->text, path, file->modified);
+  Document document;
+  document.faults.push_back(file.error());
+  return document;
 }
 
 }  // namespace diagnose::spec

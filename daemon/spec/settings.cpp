@@ -4,6 +4,7 @@
 
 #include "lifespan/lifespan.h"
 #include "spec/fields.h"
+#include "spec/file.h"
 
 namespace diagnose::spec {
 namespace {
@@ -74,6 +75,12 @@ ReadSettings read_settings(std::string_view text, const std::string& file) {
   }
   read.faults = faults.taken();
   return read;
+}
+
+ReadSettings read_settings_file(const std::string& path) {
+  const auto file = whole_file(path);
+  if (file) return read_settings(file->text, path);
+  return {.settings = {}, .faults = {file.error()}};
 }
 
 }  // namespace diagnose::spec

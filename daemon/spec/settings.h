@@ -29,5 +29,6 @@ struct ReadSettings {
 
 // Every fault at once; what is wrong keeps its default.
 [[nodiscard]] ReadSettings read_settings(std::string_view text, const std::string& file);
+[[nodiscard]] ReadSettings read_settings_file(const std::string& path);
 
 }  // namespace diagnose::spec

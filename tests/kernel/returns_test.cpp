@@ -94,5 +94,24 @@ TEST(Returns, FramesThatALongjmpLeftDoNotConfuseTheNextCalls) {
   EXPECT_GE(static_cast<long>(rig.lost(LOSS_LEFT)), counts.at("jumps") - 1);
 }
 
+TEST(Returns, AResultThatATailCallHasYetToMakeIsCountedAsLostAndNotInvented) {
+  // `say` leaves by a jump to strlen: at its exit rax is somebody else's.
+  Program program({"strings", "300"});
+  Rig rig("target: {" + target_of(program, "say") + "}, instruments: ["
+          "{type: histogram, name: results, value: result},"
+          "{type: counter, name: returns, event: return}]");
+  rig.attach();
+  program.go();
+  const auto counts = program.counts();
+  const auto calls = static_cast<std::uint64_t>(counts.at("calls"));
+  EXPECT_EQ(rig.value(1), counts.at("calls"));
+  EXPECT_EQ(rig.count(0) + rig.lost(LOSS_RESULT), calls);
+  bool jumps = false;
+  for (const auto& site : rig.resolution().modules.at(0).functions.at(0).sites) {
+    jumps = jumps || site.kind == target::SiteKind::tail;
+  }
+  EXPECT_EQ(rig.lost(LOSS_RESULT) > 0, jumps);
+}
+
 }  // namespace
 }  // namespace diagnose::test
