@@ -43,10 +43,11 @@ Probe::Probe(spec::Probe spec, std::string origin, std::uint32_t number, Parts& 
       number_(number),
       parts_(parts) {}
 
+// One that has ended may outlive the daemon's parts, in a job that is never run: it touches none of them.
 Probe::~Probe() {
-  parts_.agenda.cancel(end_ticket_);
-  parts_.agenda.cancel(retry_ticket_);
-  let_go(std::move(grips_), {});
+  if (end_ticket_ != 0) parts_.agenda.cancel(end_ticket_);
+  if (retry_ticket_ != 0) parts_.agenda.cancel(retry_ticket_);
+  if (!grips_.empty()) let_go(std::move(grips_), {});
 }
 
 std::string Probe::series_key() const {

@@ -151,10 +151,13 @@ void Probe::attach_again() {
   bool whole = false;
   if (resolution) {
     for (const target::Module& module : resolution->modules) {
+      if (grip_on(module, std::nullopt) != nullptr) {  // a process that started meanwhile has brought it back
+        whole = true;
+        continue;
+      }
       // Only whole again: while the writer is at it there is no lease to be had.
       auto lease = attach::Lease::take(*module.file);
-      if (!lease || grip_on(module, std::nullopt) != nullptr) continue;
-      whole = hold(module, std::nullopt, std::move(*lease)).has_value() || whole;
+      if (lease) whole = hold(module, std::nullopt, std::move(*lease)).has_value() || whole;
     }
   }
   if (!whole) {

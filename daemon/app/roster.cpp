@@ -192,18 +192,16 @@ void Roster::ended(Probe& probe) {
 // After the retention the series go; a probe that no file stands for goes with them.
 void Roster::schedule_drop(const std::shared_ptr<Probe>& probe) {
   cancel_drop(probe->id());
-  drops_[probe->id()] = parts_.agenda.after(retention_, [this, probe, series = probe->series_key()] {
-    drops_.erase(probe->id());
+  const auto drop = [this, id = probe->id(), number = probe->number(), series = probe->series_key()] {
+    drops_.erase(id);
     parts_.registry.drop(series);
-    const auto now = find(probe->id());
-    if (now != probe) {
-      if (!now) parts_.own.forget(probe->id());
-    } else if (!watched_.contains(now->origin())) {
-      probes_.erase(now->id());
-      parts_.own.forget(now->id());
-    }
-    numbers_.erase(probe->number());
-  });
+    const auto now = find(id);
+    if (now && (now->number() != number || watched_.contains(now->origin()))) return;
+    probes_.erase(id);
+    numbers_.erase(number);
+    parts_.own.forget(id);
+  };
+  drops_[probe->id()] = parts_.agenda.after(retention_, drop);
 }
 
 void Roster::cancel_drop(const std::string& id) {

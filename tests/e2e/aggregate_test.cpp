@@ -27,7 +27,7 @@ std::map<std::pair<std::string, Labels>, double> series_of(const Metrics& metric
 }
 
 TEST(Aggregate, InTheKernelAndFromRecordsEverySeriesIsTheSameAndExact) {
-  Program program({"threads", "4", "20000"});
+  Program program({"threads", "4", "4000"});
   const std::string instruments =
       "      - {type: counter, name: calls}\n"
       "      - {type: counter, name: by_label, labels: {l: arg0 % 4}}\n"
@@ -39,7 +39,7 @@ TEST(Aggregate, InTheKernelAndFromRecordsEverySeriesIsTheSameAndExact) {
   }
   program.go();
   const auto counts = program.counts();
-  ASSERT_EQ(counts.at("calls"), 80'000);
+  ASSERT_EQ(counts.at("calls"), 16'000);
   const auto events = [&] { return series_of(daemon.metrics(), "events"); };
   const auto kernel = series_of(daemon.metrics(), "kernel");
   EXPECT_TRUE(eventually([&] { return events() == kernel; }));
@@ -47,16 +47,16 @@ TEST(Aggregate, InTheKernelAndFromRecordsEverySeriesIsTheSameAndExact) {
   const Metrics metrics = daemon.metrics();
   EXPECT_EQ(series_of(metrics, "events"), kernel);
   for (const char* probe : {"kernel", "events"}) {
-    EXPECT_EQ(metrics.value("calls_total", {{"probe", probe}}).value_or(-1), 80'000) << probe;
+    EXPECT_EQ(metrics.value("calls_total", {{"probe", probe}}).value_or(-1), 16'000) << probe;
     for (int label = 0; label < 4; ++label) {
       EXPECT_EQ(metrics.value("by_label_total", {{"probe", probe}, {"l", std::to_string(label)}}).value_or(-1),
                 static_cast<double>(counts.at("label" + std::to_string(label))))
           << probe << " " << label;
     }
-    EXPECT_EQ(metrics.value("sizes_count", {{"probe", probe}}).value_or(-1), 80'000) << probe;
+    EXPECT_EQ(metrics.value("sizes_count", {{"probe", probe}}).value_or(-1), 16'000) << probe;
     EXPECT_EQ(metrics.value("sizes_sum", {{"probe", probe}}).value_or(-1), static_cast<double>(counts.at("arguments")))
         << probe;
-    EXPECT_EQ(metrics.value("sizes_bucket", {{"probe", probe}, {"le", "+Inf"}}).value_or(-1), 80'000) << probe;
+    EXPECT_EQ(metrics.value("sizes_bucket", {{"probe", probe}, {"le", "+Inf"}}).value_or(-1), 16'000) << probe;
     EXPECT_EQ(metrics.sum("diagnose_events_lost_total", {{"probe", probe}}), 0) << probe;
   }
 }
