@@ -62,9 +62,9 @@ Status SocketConnection::start(loop::Loop& loop, std::function<void()> close) {
 
 bool SocketConnection::notify(const std::string& method, std::string_view params) {
   if (ended_ || doomed_) return false;
-
+  // A slow follower must not cost us more than a look.
+  if (backlog_bytes() + params.size() > limits::client_backlog_bytes) return false;
   const std::string line = notification_line(method, params);
-  if (backlog_bytes() + line.size() > limits::client_backlog_bytes) return false;
   output_ += line;
   if (backlog_bytes() >= flush_bytes) flush();
   watch();

@@ -344,7 +344,7 @@ TEST_F(ReadFile, UnreadableFilesAreOneFault) {
       fault_texts(read_file(folder_ / "none.yaml")),
       ElementsAre((folder_ / "none.yaml").string() + ": cannot open: No such file or directory: check the path"));
   EXPECT_THAT(fault_texts(read_file(folder_)),
-              ElementsAre(folder_.string() + ": cannot read: is a directory: name a spec file"));
+              ElementsAre(folder_.string() + ": cannot read: is a directory: name a file"));
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   EXPECT_THAT(fault_texts(read_file(folder_ / "pipe")), ElementsAre(HasSubstr("is not a regular file")));
 }
