@@ -45,8 +45,8 @@ inline constexpr auto drain_pause = 5ms;  // between turns: a busy ring costs 20
 
 // Time.
 inline constexpr auto default_lifespan = 10min;
-inline constexpr auto retention = 5min;           // series of an ended probe
-inline constexpr auto spec_poll = 60s;            // beside inotify, for file systems that have none
-inline constexpr auto shutdown = 5s;              // SIGTERM to exit
+inline constexpr auto retention = 5min;  // series of an ended probe
+inline constexpr auto spec_poll = 60s;   // beside inotify, for file systems that have none
+inline constexpr auto shutdown = 5s;     // SIGTERM to exit
 
 }  // namespace diagnose::limits

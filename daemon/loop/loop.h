@@ -1,14 +1,13 @@
 // The event loop: one thread, over sd-event.  Handles end what they started when they are destroyed.
 #pragma once
 
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <sys/epoll.h>
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 
 #include "base/result.h"
 

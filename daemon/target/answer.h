@@ -39,8 +39,8 @@ struct Site {
   SiteKind kind = SiteKind::entry;
   LinkAddress address{};
   FileOffset offset{};
-  std::string instruction;  // AT&T syntax: "push %rbp"
-  std::uint8_t length = 0;  // of the instruction, bytes
+  std::string instruction;          // AT&T syntax: "push %rbp"
+  std::uint8_t length = 0;          // of the instruction, bytes
   std::vector<std::uint8_t> bytes;  // of the instruction, as the file has them
   Cost cost = Cost::stepped;
   Tail tail;  // for SiteKind::tail
@@ -60,33 +60,33 @@ struct Function {
   std::string name;                // demangled, with parameters; the symbol itself for C
   std::vector<std::string> names;  // other symbols at the same address
   Range body;
-  std::vector<Range> cold;   // its `.cold` parts
-  std::vector<Site> sites;   // the entry first, then exits and tails by address
-  std::string exits_error;   // why exits cannot be had ("undecodable byte at +12"); empty if they are complete
+  std::vector<Range> cold;  // its `.cold` parts
+  std::vector<Site> sites;  // the entry first, then exits and tails by address
+  std::string exits_error;  // why exits cannot be had ("undecodable byte at +12"); empty if they are complete
 };
 
 struct FileRequest {
-  int fd = -1;           // open for reading; borrowed for the call
-  std::string name;      // for messages
-  std::string function;  // the pattern of the spec: symbol, demangled name, glob, `re:...`
-  std::string build_id;  // lower-case hex; empty: any
-  bool exits = false;    // find exits and tails too
+  int fd = -1;                    // open for reading; borrowed for the call
+  std::string name;               // for messages
+  std::string function;           // the pattern of the spec: symbol, demangled name, glob, `re:...`
+  std::string build_id;           // lower-case hex; empty: any
+  bool exits = false;             // find exits and tails too
   std::size_t functions_max = 0;  // 0: limits::sites_per_probe
 };
 
 struct FileAnswer {
-  std::string build_id;             // lower-case hex; empty if the file has none
-  bool stripped = false;            // no .symtab
-  std::vector<Function> functions;  // by address; empty if nothing matches
-  std::vector<std::string> nearest; // the nearest names, if nothing matches; at most 3
-  std::vector<std::string> refused; // matches that cannot be probed, with the reason: "f: an ifunc resolver"
+  std::string build_id;              // lower-case hex; empty if the file has none
+  bool stripped = false;             // no .symtab
+  std::vector<Function> functions;   // by address; empty if nothing matches
+  std::vector<std::string> nearest;  // the nearest names, if nothing matches; at most 3
+  std::vector<std::string> refused;  // matches that cannot be probed, with the reason: "f: an ifunc resolver"
 };
 
 class FileReader {
  public:
   virtual ~FileReader() = default;
-  // Fails for a file that is not a little-endian x86-64 ELF executable or library, is truncated or lies about itself, or
-  // has another build id.  Bounded by base/limits.h.
+  // Fails for a file that is not a little-endian x86-64 ELF executable or library, is truncated or lies about itself,
+  // or has another build id.  Bounded by base/limits.h.
   [[nodiscard]] virtual Result<FileAnswer> read(const FileRequest& request) = 0;
 };
 

@@ -1,11 +1,10 @@
 // Processes and what they map, from /proc.  No file of a target is parsed here.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/fd.h"
@@ -15,7 +14,8 @@
 
 namespace diagnose::target {
 
-// One process, safe against pid reuse: the pid with its start time (field 22 of /proc/PID/stat, clock ticks since boot).
+// One process, safe against pid reuse: the pid with its start time (field 22 of /proc/PID/stat, clock ticks since
+// boot).
 struct Process {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
@@ -27,10 +27,10 @@ struct Process {
 
 // A file that a process maps executable.
 struct Mapping {
-  dev_t device = 0;   // as in the maps line
+  dev_t device = 0;  // as in the maps line
   ino_t inode = 0;
-  std::string path;   // as in the maps line, " (deleted)" cut off
-  std::string range;  // "55d0..-55d1..": its name in /proc/PID/map_files
+  std::string path;              // as in the maps line, " (deleted)" cut off
+  std::string range;             // "55d0..-55d1..": its name in /proc/PID/map_files
   bool executable_file = false;  // the process's own executable
 };
 
@@ -46,8 +46,8 @@ class ProcFs {
   [[nodiscard]] bool alive(const Process& process) const;
   // Executable file mappings, one per (device, inode), the executable first.
   [[nodiscard]] Result<std::vector<Mapping>> mappings(pid_t pid) const;
-  // Opens the very file that is mapped: /proc/PID/exe or map_files/RANGE, checked against (device, inode); falls back to
-  // /proc/PID/root/PATH with the same check.  Read-only, close-on-exec.
+  // Opens the very file that is mapped: /proc/PID/exe or map_files/RANGE, checked against (device, inode); falls back
+  // to /proc/PID/root/PATH with the same check.  Read-only, close-on-exec.
   [[nodiscard]] Result<Fd> open(pid_t pid, const Mapping& mapping) const;
 
  private:

@@ -21,8 +21,8 @@ struct Module {
   std::string path;  // as the target sees it
   std::string build_id;
   std::vector<Function> functions;
-  bool is_executable = false;       // the executable of the matched processes, not a library
-  std::vector<Process> processes;   // that map it now
+  bool is_executable = false;      // the executable of the matched processes, not a library
+  std::vector<Process> processes;  // that map it now
 };
 
 struct ProcessError {
@@ -32,9 +32,9 @@ struct ProcessError {
 
 struct Resolution {
   std::vector<Module> modules;
-  std::vector<Process> processes;     // that match the target, resolved or not
-  std::vector<ProcessError> errors;   // per process; the others go on
-  std::vector<std::string> notes;     // for people: refused matches, processes left out
+  std::vector<Process> processes;    // that match the target, resolved or not
+  std::vector<ProcessError> errors;  // per process; the others go on
+  std::vector<std::string> notes;    // for people: refused matches, processes left out
 };
 
 class Resolver {

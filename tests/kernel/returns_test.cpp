@@ -97,7 +97,8 @@ TEST(Returns, FramesThatALongjmpLeftDoNotConfuseTheNextCalls) {
 TEST(Returns, AResultThatATailCallHasYetToMakeIsCountedAsLostAndNotInvented) {
   // `say` leaves by a jump to strlen: at its exit rax is somebody else's.
   Program program({"strings", "300"});
-  Rig rig("target: {" + target_of(program, "say") + "}, instruments: ["
+  Rig rig("target: {" + target_of(program, "say") +
+          "}, instruments: ["
           "{type: histogram, name: results, value: result},"
           "{type: counter, name: returns, event: return}]");
   rig.attach();

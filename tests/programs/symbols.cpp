@@ -45,16 +45,24 @@ struct Shelf {
   std::vector<T> items;
 };
 
-KEPT Cart& operator<<(Cart& cart, int) { return cart; }
+KEPT Cart& operator<<(Cart& cart, int) {
+  return cart;
+}
 
-[[gnu::abi_tag("v2")]] KEPT int tagged(int x) { return x ^ 5; }
+[[gnu::abi_tag("v2")]] KEPT int tagged(int x) {
+  return x ^ 5;
+}
 
 namespace {
-KEPT int hidden(int x) { return x - 7; }
+KEPT int hidden(int x) {
+  return x - 7;
+}
 }  // namespace
 
 KEPT int with_lambda(int x) {
-  const auto inner = [x](int y) __attribute__((noinline, noclone, used)) { return x * y; };
+  const auto inner = [x](int y) __attribute__((noinline, noclone, used)) {
+    return x * y;
+  };
   return inner(x + 1);
 }
 
@@ -73,7 +81,8 @@ int main() {
   int sum = 0;
   shop::Shelf<int> shelf{{1, 2, 3}};
   for (int i = 0; i < 10; ++i) {
-    sum += cart.checkout(i) + static_cast<const shop::Cart&>(cart).checkout("voucher") + cart.checkout(std::string("v")) + cart(i);
+    sum += cart.checkout(i) + static_cast<const shop::Cart&>(cart).checkout("voucher") +
+           cart.checkout(std::string("v")) + cart(i);
     sum += (cart < other ? 1 : 0) + static_cast<int>(static_cast<long>(cart << 1));
     sum += shop::twice(i) + static_cast<int>(shop::twice(1.5)) + shelf.take(1) + shop::tagged(i) + shop::hidden(i);
     sum += shop::with_lambda(i) + static_cast<shop::Base&>(cart).weight(2);

@@ -248,8 +248,7 @@ TEST_F(VerbsTest, EventsPrintsRecordsUntilTheDaemonGoes) {
   FakeDaemon daemon(
       settings_.socket,
       [](auto& id, auto&, auto&) {
-        return always(id, {{"following", {"a"}}}) +
-               control::notification_line("event", R"({"probe":"a","value":1})") +
+        return always(id, {{"following", {"a"}}}) + control::notification_line("event", R"({"probe":"a","value":1})") +
                control::notification_line("event", R"({"probe":"a","value":2})");
       },
       FakeDaemon::Afterwards::close);
