@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // The program that does nothing: what a breakpoint costs before anybody measures anything.
-// clang-format off: bpf_helpers.h wants the types of linux/bpf.h before it.
+//
+// bpf_helpers.h wants the types of linux/bpf.h before it.
+// clang-format off
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 // clang-format on
