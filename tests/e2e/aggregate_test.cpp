@@ -1,6 +1,8 @@
 // Counting in the kernel and counting from records give the same, and what records lose is counted.  A probe of
 // processes by name takes up those that start later.
+#include <filesystem>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "e2e/spec_text.h"
 #include "support/daemon.h"
@@ -83,10 +85,15 @@ TEST(Aggregate, UnderOverloadWhatIsKeptAndWhatIsLostMakeUpEveryCall) {
 }
 
 TEST(Aggregate, AProbeOfProcessesByNameCountsThoseThatStartLater) {
-  const Daemon daemon({.specs = {{"name.yaml", spec_text("name", "comm: threads, function: work", counter("works"))}}});
+  // A name of its own: other tests run `threads` as well, and `comm` means every process of the host.
+  const TemporaryFolder folder;
+  const std::string name = fmt::format("named{}", getpid());
+  std::filesystem::copy_file(program_path("threads"), folder.file(name));
+  const Daemon daemon(
+      {.specs = {{"name.yaml", spec_text("name", fmt::format("comm: {}, function: work", name), counter("works"))}}});
   ASSERT_TRUE(eventually([&] { return daemon.state_of("name") == "pending"; })) << daemon.state_of("name");
   for (int run = 1; run <= 3; ++run) {
-    Program program({"threads", "2", "5000"});
+    Program program({folder.file(name), "2", "5000"});
     ASSERT_TRUE(eventually([&] {
       return daemon.metrics().value("diagnose_probe_installed",
                                     {{"probe", "name"}, {"pid", std::to_string(program.pid())}}) == 1;
