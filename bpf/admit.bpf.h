@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether the probe still measures: the daemon's word, the deadline, the hits. */
+/* Whether the probe still measures: the daemon's word, the deadline, the processes, the hits. */
 #ifndef DIAGNOSE_BPF_ADMIT_H
 #define DIAGNOSE_BPF_ADMIT_H
 
@@ -23,6 +23,28 @@ static __always_inline int measures(struct control *now)
 {
 	/* Ticks (1 to 10 ms) are one load; a daemon that hangs cannot make a probe outlive its lifespan. */
 	return now->enabled && bpf_jiffies64() <= now->deadline_jiffies;
+}
+
+/* The keys of all probes' processes, together; the daemon makes it once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PROCESSES_MAX);
+	__type(key, u64);
+	__type(value, u32);
+} processes __weak SEC(".maps");
+
+/* The same at an entry, where processes count too: only what was entered can end. */
+static __always_inline int measures_calls(struct control *now)
+{
+	if (!measures(now))
+		return 0;
+	if (now->filter) {
+		u64 key = (u64)now->probe << 32 | bpf_get_current_pid_tgid() >> 32;
+
+		return bpf_map_lookup_elem(&processes, &key) != 0;
+	}
+	return 1;
 }
 
 /* One more call; 0 if the hits are used up. */

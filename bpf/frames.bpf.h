@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Open calls of one probe on one thread, innermost last.  Entry and exit of one call meet under its canonical frame
- * address.  On one stack a frame below a later event's address has been left without a return.
+ * Open calls of one probe on one thread, innermost last, in task-local storage.  Entry and end of one call meet under
+ * its canonical frame address.  On one stack a frame below a later event's address has been left without a return: it
+ * is closed as an error, on the spot.
  */
 #ifndef DIAGNOSE_BPF_FRAMES_H
 #define DIAGNOSE_BPF_FRAMES_H
 
-#include "admit.bpf.h"
+#include "calls.bpf.h"
 
-enum { TEMPLATE_FRAME_SIZE = sizeof(struct frame) };
+HOLE(run_error, HOLE_ERROR)
 
 struct template_frames {
 	u64 words[(sizeof(struct thread_frames) + FRAMES_PER_THREAD * TEMPLATE_FRAME_SIZE) / 8];
@@ -20,11 +21,32 @@ struct {
 	__type(value, struct template_frames);
 } frames __weak SEC(".maps");
 
+/* May several frames have one CFA? */
+#define FRAMES_ARE_STACKED PATCHED(CONSTANT_STACKED, 1)
+
+/* What remains of a frame's place until it is let go: nothing. */
+struct place {
+};
+
+static __always_inline struct thread_frames *the_frames(u64 flags)
+{
+	return bpf_task_storage_get(&frames, bpf_get_current_task_btf(), 0, flags);
+}
+
+/* The verifier of 6.1 keeps the bounds of a product only where the constant is on the right, and the compiler puts it
+ * where it likes. */
+static __always_inline u64 product(u64 index, u64 size)
+{
+	asm volatile("%[index] *= %[size]" : [index] "+r"(index) : [size] "r"(size));
+	return index;
+}
+
 static __always_inline struct frame *frame_at(struct thread_frames *thread, u32 index)
 {
 	u64 size = PATCHED(CONSTANT_FRAME_SIZE, TEMPLATE_FRAME_SIZE);
 
-	return (void *)thread + sizeof(*thread) + (index & (FRAMES_PER_THREAD - 1)) * size;
+	return (void *)thread + sizeof(*thread) +
+	       product(index & PATCHED(CONSTANT_FRAMES_MASK, FRAMES_PER_THREAD - 1), size);
 }
 
 /* How many frames, from the outermost, lie above `cfa`: they are in descending order.  A binary search without a
@@ -45,24 +67,114 @@ static __always_inline u32 frames_above(struct thread_frames *thread, u32 depth,
 	return found;
 }
 
-/* Takes away the frames that were left without a return: those below `cfa`, and one at `cfa` where `and_at`.  Gives the
- * depth that is left. */
-static __always_inline u32 drop_left(struct thread_frames *thread, u64 cfa, int and_at, struct control *now, u64 *words)
-{
-	u32 depth = thread->depth, kept;
-	u64 top;
+struct leaving {
+	struct thread_frames *thread;
+	u64 time_ns;
+	u32 top;
+};
 
-	if (depth == 0 || depth > FRAMES_PER_THREAD)
-		return 0;
-	top = frame_at(thread, depth - 1)->cfa;
-	if (top > cfa || (top == cfa && !and_at))
-		return depth;
-	kept = frames_above(thread, depth, and_at ? cfa : cfa - 1);
+/* One frame, from the innermost on.  Little is handed over, as the stack of a deep chain of calls is short. */
+static long leave_frame(u32 index, struct leaving *leaving)
+{
+	struct frame *frame = frame_at(leaving->thread, leaving->top - index);
+	struct control *now = the_control();
+	u64 *words = the_ledger();
+
+	if (!now || !words)
+		return 1;
+	end_frame(frame, leaving->time_ns, 0, OUTCOME_ERROR);
+	run_error(NONE, frame, NONE, words);
+	finish_calls(now, 1);
+	return 0;
+}
+
+/* Closes the frames above `kept` of them as errors. */
+static __noinline u32 leave_frames(struct thread_frames *thread, u32 kept, u64 time_ns)
+{
+	struct leaving leaving = {.thread = thread, .time_ns = time_ns};
+
+	if (!thread || thread->depth > FRAMES_PER_THREAD || thread->depth <= kept)
+		return kept;
+	leaving.top = thread->depth - 1;
+	bpf_loop(thread->depth - kept, leave_frame, &leaving, 0);
 	thread->depth = kept;
-	thread->overflowed = 0;
-	add(&words[LEDGER_LOST_FIRST + LOSS_LEFT], depth - kept);
-	finish_calls(now, depth - kept);
 	return kept;
+}
+
+/* Has the function of `top` jumped to the one that is entered?  Both return to the same place. */
+static __always_inline int jumped_from(struct frame *top, struct call *call)
+{
+	u64 return_address = call->return_address;
+
+	if (!FRAMES_ARE_STACKED || top->function == call->function)
+		return 0;
+	if (top->return_address == 0)
+		return 1;
+	if (return_address == 0)
+		return_address = return_address_at(call->cfa);
+	return top->return_address == return_address;
+}
+
+/* The depth at which `call` opens its frame, where one at its CFA or below has been found. */
+static __noinline u32 depth_for(struct thread_frames *thread, struct call *call)
+{
+	u32 kept;
+
+	if (!thread || !call || thread->depth > FRAMES_PER_THREAD)
+		return 0;
+	kept = frames_above(thread, thread->depth, call->cfa - 1);
+	if (kept > 0 && frame_at(thread, kept - 1)->cfa == call->cfa && !jumped_from(frame_at(thread, kept - 1), call))
+		kept = frames_above(thread, kept, call->cfa);
+	return leave_frames(thread, kept, bpf_ktime_get_ns());
+}
+
+/* Nothing, with the loss counted, where there is no room. */
+static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call *call, u64 *words)
+{
+	struct thread_frames *thread = the_frames(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	u32 depth;
+
+	if (!thread) {
+		count_loss(words, LOSS_FRAMES_UNAVAILABLE);
+		return 0;
+	}
+	depth = thread->depth;
+	if (depth > 0 && frame_at(thread, depth - 1)->cfa <= call->cfa)
+		depth = depth_for(thread, call);
+	if (depth >= PATCHED(CONSTANT_FRAMES_MAX, FRAMES_PER_THREAD)) {
+		count_loss(words, LOSS_FRAMES_FULL);
+		return 0;
+	}
+	thread->depth = depth + 1;
+	return frame_at(thread, depth);
+}
+
+static __always_inline struct frame *close_frame(struct pt_regs *ctx, struct end *end, struct place *place, u64 *words)
+{
+	struct thread_frames *thread = the_frames(0);
+	struct frame *top;
+	u32 depth;
+
+	if (!thread)
+		return 0;
+	depth = thread->depth;
+	if (depth == 0 || depth > FRAMES_PER_THREAD)
+		return 0; /* entered before the probe was there */
+	top = frame_at(thread, depth - 1);
+	if (top->cfa < end->cfa) {
+		depth = leave_frames(thread, frames_above(thread, depth, end->cfa - 1), end->time_ns);
+		if (depth == 0)
+			return 0;
+		top = frame_at(thread, depth - 1);
+	}
+	if (top->cfa != end->cfa || (end->return_address && top->return_address != end->return_address))
+		return 0;
+	thread->depth = depth - 1;
+	return top;
+}
+
+static __always_inline void forget_frame(struct place *place)
+{
 }
 
 #endif

@@ -17,6 +17,7 @@ enum hole {
 	HOLE_CAPTURE,	   // values of the call that the return needs
 	HOLE_CALL,	   // the instruments of the call
 	HOLE_RETURN,	   // the instruments of the return
+	HOLE_ERROR,	   // the instruments of a call that was left without a return
 };
 
 enum constant {
@@ -24,6 +25,10 @@ enum constant {
 	CONSTANT_FRAME_SIZE,  // bytes of one frame
 	CONSTANT_RECORD_SIZE, // bytes of the instrument's record
 	CONSTANT_INSTRUMENT,  // its index in the probe
+	CONSTANT_FRAMES_MAX,  // most frames of a thread
+	CONSTANT_FRAMES_MASK, // slots for a thread's frames, a power of two, less one
+	CONSTANT_STACKED,     // 1: a function that another one jumps to opens a frame at the same CFA
+	CONSTANT_GOROUTINES,  // 1: frames are a goroutine's
 	CONSTANT_GAUGE_MASK,  // turns "larger is more extreme, 0 is none" into the value, and back
 };
 

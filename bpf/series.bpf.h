@@ -3,25 +3,14 @@
 #ifndef DIAGNOSE_BPF_SERIES_H
 #define DIAGNOSE_BPF_SERIES_H
 
-#include "stencil.bpf.h"
+#include "zeros.bpf.h"
 
-struct series_words {
-	u64 words[WORDS_MAX];
-};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1);
 	__type(key, u64);
 	__type(value, struct series_words);
 } series __weak SEC(".maps");
-
-/* Never written; what a new series begins with.  Too large for the stack. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct series_words);
-} zeros __weak SEC(".maps");
 
 static __always_inline void prepare(struct evaluation *evaluation)
 {

@@ -122,7 +122,7 @@ static __always_inline void fill_header(struct record *record, u32 size, u32 kin
 	record->probe = probe;
 	record->tgid = id >> 32;
 	record->tid = id;
-	record->reserved = 0;
+	record->outcome = 0;
 	record->time_ns = bpf_ktime_get_ns();
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 }

@@ -4,18 +4,21 @@
 #include <atomic>
 #include <csignal>
 #include <ctime>
+#include <fmt/format.h>
 #include <optional>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include <utility>
 
 #include "app/agenda.h"
+#include "app/budget.h"
 #include "app/followers.h"
 #include "app/own_series.h"
 #include "app/parts.h"
 #include "app/process_watch.h"
 #include "app/roster.h"
 #include "app/spec_folders.h"
+#include "app/survey.h"
 #include "app/verbs.h"
 #include "attach/kernel.h"
 #include "attach/lease.h"
@@ -60,15 +63,18 @@ struct Daemon::Impl {
   std::unique_ptr<target::FileReader> reader = target::make_elf_reader();
   target::ProcFs proc;
   std::unique_ptr<target::Resolver> resolver;
+  std::unique_ptr<Survey> survey;
   std::unique_ptr<compile::Stencils> stencils;
   std::unique_ptr<attach::Detacher> detacher;
   metrics::Registry registry;
   OwnSeries own;
   std::optional<state::Store> store;
+  std::optional<state::Tombstones> tombstones;
   std::unique_ptr<Parts> parts;
   std::unique_ptr<drain::Ring> ring;
   Followers followers;
   std::unique_ptr<Roster> roster;
+  std::unique_ptr<Budget> budget;
   std::unique_ptr<ProcessWatch> processes;
   std::unique_ptr<SpecFolders> folders;
   std::unique_ptr<Verbs> verbs;
@@ -77,12 +83,14 @@ struct Daemon::Impl {
   std::vector<loop::Source> signals;
   std::atomic<bool> ready = false;  // specs have been read: asked by the HTTP thread
   bool stopping = false;
-  std::string records;  // lines of log instruments, written once a turn
+  bool settling = false;  // what follows from a change of the probes is to be done in this turn
+  std::string records;    // lines of log instruments, written once a turn
 
   Status build();
   Status build_kernel();
   Status build_front();
   Status catch_signals();
+  void changed();
   void yield_leases(int fd);
   void take(const drain::RawRecord& raw);
   void tell(Probe& probe, const spec::Instrument& instrument, const event::Record& record);
@@ -116,37 +124,60 @@ Status Daemon::Impl::build() {
 }
 
 Status Daemon::Impl::build_kernel() {
-  if (auto kernel = attach::Kernel::detect(); !kernel) return tl::unexpected(kernel.error());
+  auto kernel = attach::Kernel::detect();
+  if (!kernel) return tl::unexpected(kernel.error());
   auto loaded = compile::Stencils::load();
   if (!loaded) return tl::unexpected(loaded.error());
   stencils = std::move(*loaded);
   detacher = std::make_unique<attach::Detacher>();
   resolver = std::make_unique<target::Resolver>(proc, *reader);
+  survey = std::make_unique<Survey>(proc, *reader);
   if (!options.settings.state.empty()) {
     auto opened = state::Store::open(options.settings.state);
     if (!opened) return tl::unexpected(opened.error());
     store.emplace(std::move(*opened));
+    auto marks = state::Tombstones::open(options.settings.state);
+    if (!marks) return tl::unexpected(marks.error());
+    tombstones.emplace(std::move(*marks));
   }
+  const attach::Prices prices = attach::measure_prices(*kernel, *detacher);
   parts = std::make_unique<Parts>(Parts{.loop = *loop,
                                         .log = log,
                                         .agenda = *agenda,
                                         .proc = proc,
+                                        .reader = *reader,
                                         .resolver = *resolver,
+                                        .survey = *survey,
                                         .stencils = *stencils,
                                         .detacher = *detacher,
+                                        .kernel = *kernel,
                                         .registry = registry,
                                         .own = own,
-                                        .prices = attach::measure_prices(*detacher),
+                                        .prices = prices,
+                                        .run_times = measure_run_times(*kernel, *stencils, *detacher, prices),
                                         .host = host_name(),
-                                        .drain = [this] {
-                                          if (ring) ring->drain();
-                                        }});
+                                        .tombstones = tombstones ? &*tombstones : nullptr,
+                                        .probe_overhead = options.settings.probe_overhead,
+                                        .changed = [this] { changed(); },
+                                        .drain =
+                                            [this] {
+                                              if (ring) ring->drain();
+                                            }});
+  log.debug(fmt::format(
+      "prices, ns: optimised {:.0f}, emulated {:.0f}, stepped {:.0f}, return {:.0f}; programs: call {:.0f}, both ends "
+      "{:.0f}, record {:.0f}",
+      prices.optimised_ns, prices.emulated_ns, prices.stepped_ns, prices.trampoline_ns, parts->run_times.call,
+      parts->run_times.end, parts->run_times.record));
   roster = std::make_unique<Roster>(*parts, store ? &*store : nullptr, options.settings.retention);
   auto opened = drain::Ring::open(*loop, stencils->records_fd(), [this](const drain::RawRecord& raw) { take(raw); });
   if (!opened) return tl::unexpected(opened.error());
   ring = std::move(*opened);
   processes = std::make_unique<ProcessWatch>(*parts, *roster);
-  roster->on_change([this] { processes->settle(); });
+  budget = std::make_unique<Budget>(*parts, *roster, options.settings.host_overhead);
+  roster->on_change([this] {
+    processes->settle();  // at once: the next process may be on its way
+    changed();
+  });
   registry.add_own([this] { return own.families(); });
   return {};
 }
@@ -182,6 +213,16 @@ Status Daemon::Impl::catch_signals() {
   return add(attach::lease_signal(), [this](const signalfd_siginfo& told) { yield_leases(told.ssi_fd); });
 }
 
+// Once a turn, however many probes have changed.
+void Daemon::Impl::changed() {
+  if (std::exchange(settling, true)) return;
+  loop->post([this] {
+    settling = false;
+    processes->settle();
+    budget->settle();
+  });
+}
+
 void Daemon::Impl::yield_leases(int fd) {
   for (const auto& probe : roster->all()) {
     while (probe->yield_lease(fd)) {
@@ -201,6 +242,10 @@ void Daemon::Impl::take(const drain::RawRecord& raw) {
     loop->post([weak = std::weak_ptr(probe)] {
       if (const auto spent = weak.lock()) spent->spent();
     });
+    return;
+  }
+  if (raw.kind == RECORD_CALLER) {
+    probe->met_caller(raw);
     return;
   }
   if (const auto record = probe->take(raw, realtime_offset())) {
@@ -228,7 +273,11 @@ void Daemon::Impl::reload() {
   if (!options.config.empty()) {
     const spec::ReadSettings read = spec::read_settings_file(options.config);
     for (const spec::Fault& fault : read.faults) log.error(fault.text());
-    if (read.faults.empty()) roster->set_retention(read.settings.retention);
+    if (read.faults.empty()) {
+      roster->set_retention(read.settings.retention);
+      parts->probe_overhead = read.settings.probe_overhead;
+      budget->set_host(read.settings.host_overhead);
+    }
   }
   folders->reload();
   ::sd_notify(0, "READY=1");

@@ -101,9 +101,10 @@ std::vector<Family> OwnSeries::families() const {
   Family info = family("diagnose_probe_info", "Every probe, with its target and state.", Kind::gauge);
   Family hits = family("diagnose_probe_hits", "Calls that a probe saw.", Kind::counter);
   Family lost = family("diagnose_events_lost", "Events that could not be kept, by reason.", Kind::counter);
-  Family overhead = family("diagnose_probe_overhead_seconds",
-                           "Time that a probe has cost its targets: hits times the price measured on this host.",
-                           Kind::counter, "seconds");
+  Family overhead =
+      family("diagnose_probe_overhead_seconds",
+             "Time that a probe has cost its targets: hits times what one was measured to cost on this host.",
+             Kind::counter, "seconds");
   Family expires =
       family("diagnose_probe_expires_timestamp_seconds", "When a probe ends, in Unix time.", Kind::gauge, "seconds");
   Family installed = family("diagnose_probe_installed", "1 for each process that carries a probe.", Kind::gauge);
@@ -120,9 +121,11 @@ std::vector<Family> OwnSeries::families() const {
             found == now.lost.end() ? 0 : static_cast<double>(found->second));
       }
       add(lost, {{"probe", id}, {"reason", "slow_follower"}}, static_cast<double>(view.events_lost));
-      add(overhead, {{"probe", id}}, static_cast<double>(now.hits) * view.price_seconds);
+      add(overhead, {{"probe", id}}, view.spending.seconds_at(now.hits));
       if (view.expires) add(expires, {{"probe", id}}, unix_seconds(*view.expires));
-      for (const pid_t pid : view.processes) add(installed, {{"probe", id}, {"pid", std::to_string(pid)}}, 1);
+      for (const auto& [pid, stands] : view.installed) {
+        add(installed, {{"probe", id}, {"pid", std::to_string(pid)}}, stands ? 1 : 0);
+      }
       for (const auto& [kind, count] : view.errors) {
         add(errors, {{"probe", id}, {"kind", kind}}, static_cast<double>(count));
       }

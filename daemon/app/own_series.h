@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/budget.h"
 #include "attach/loaded_probe.h"
 #include "metrics/registry.h"
 
@@ -22,9 +23,9 @@ struct ProbeView {
   std::string state;
   std::shared_ptr<const attach::LoadedProbe> loaded;  // null once ended
   std::vector<std::uint64_t> ledger;                  // the last one, once ended
-  double price_seconds = 0;                           // of one hit
+  Spending spending;
   std::optional<std::chrono::system_clock::time_point> expires;
-  std::vector<pid_t> processes;                 // that carry its breakpoints
+  std::map<pid_t, bool> installed;              // processes, and whether its breakpoints stand in their memory
   std::map<std::string, std::uint64_t> errors;  // by kind
   std::uint64_t events_lost = 0;                // by slow followers and the like, beside the ledger's losses
 };

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <sys/syscall.h>
+#include <iterator>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
 #include "app/own_series.h"
+#include "attach/installed.h"
 #include "event/layout.h"
 
 namespace diagnose::app {
@@ -28,6 +30,10 @@ const char* text(State state) {
       return "partial";
     case State::failed:
       return "failed";
+    case State::quarantined:
+      return "quarantined";
+    case State::tripped:
+      return "tripped";
     case State::expired:
       return "expired";
     case State::disabled:
@@ -41,13 +47,16 @@ Probe::Probe(spec::Probe spec, std::string origin, std::uint32_t number, Parts& 
       origin_(std::move(origin)),
       custom_text_(spec_.custom.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)),
       number_(number),
-      parts_(parts) {}
+      parts_(parts),
+      callers_(parts) {}
 
 // One that has ended may outlive the daemon's parts, in a job that is never run: it touches none of them.
 Probe::~Probe() {
   if (end_ticket_ != 0) parts_.agenda.cancel(end_ticket_);
-  if (retry_ticket_ != 0) parts_.agenda.cancel(retry_ticket_);
-  if (!grips_.empty()) let_go(std::move(grips_), {});
+  for (const Agenda::Ticket ticket : {retry_ticket_, settle_ticket_, hand_over_ticket_}) {
+    if (ticket != 0) parts_.agenda.cancel(ticket);
+  }
+  if (!grips_.empty()) let_go(std::move(grips_), {}, runtime_links());
 }
 
 std::string Probe::series_key() const {
@@ -57,6 +66,7 @@ std::string Probe::series_key() const {
 // ---- arming ----
 
 void Probe::arm() {
+  const state::Mark dangerous = mark();
   errors_.clear();
   notes_.clear();
   applied_.clear();
@@ -64,6 +74,7 @@ void Probe::arm() {
   loaded_ = nullptr;
   enabled_ = false;
   ++lives_;
+  spending_.restart(BootClock::now());
   state_ = State::pending;
   const auto expiry = expires();
   if (!spec_.enabled) {
@@ -73,8 +84,6 @@ void Probe::arm() {
     notes_.push_back("its lifespan is over: " + lifespan::rfc3339(*expiry));
   } else if (Status status = check(); !status) {
     if (errors_.empty()) fail(status.error());
-  } else if (Status loaded = load(); !loaded) {
-    fail(loaded.error());
   } else {
     attach_now();
   }
@@ -89,23 +98,21 @@ Status Probe::check() {
   }
   evaluation_ = std::move(evaluated.probe);
   wants_return_ = std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
-                              [](const auto& instrument) { return instrument.phase == compile::Phase::return_; });
-  const bool asks_for_more = spec_.return_strategy == spec::ReturnStrategy::trampoline ||
-                             spec_.return_strategy == spec::ReturnStrategy::callers;
-  if (wants_return_ && asks_for_more) {
-    return failure({.what = "attach `" + spec_.id + "`",
-                    .where = spec_.place.text(),
-                    .why = "this version sees returns at the function's exits only",
-                    .mend = "write `return: auto` or `return: sites`"});
-  }
+                              [](const auto& instrument) { return instrument.phase != compile::Phase::call; });
   return {};
 }
 
-Status Probe::load() {
-  plan_ = compile::plan(spec_, evaluation_, parts_.stencils);
-  auto loaded = attach::LoadedProbe::load(plan_, parts_.stencils, number_, spec_.id);
+Status Probe::load(compile::Returns returns) {
+  returns_ = returns;
+  plan_ = compile::plan(spec_, evaluation_, parts_.stencils, returns);
+  auto loaded = attach::LoadedProbe::load(parts_.kernel, plan_, parts_.stencils, number_, spec_.id);
   if (!loaded) return tl::unexpected(loaded.error());
   loaded_ = std::move(*loaded);
+  const bool needs_result = std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
+                                        [](const auto& instrument) { return instrument.uses_result; });
+  callers_.begin(loaded_, needs_result);
+  handed_over_ = false;
+  if (auto status = watch_threads(); !status) return status;
   return add_series();
 }
 
@@ -131,117 +138,6 @@ Status Probe::add_series() {
   return {};
 }
 
-void Probe::attach_now() {
-  auto resolution = parts_.resolver.resolve(spec_.target, wants_return_);
-  if (!resolution) {
-    fail(resolution.error());
-    return;
-  }
-  for (const std::string& note : resolution->notes) add_note(note);
-  // With `all`, a process that cannot be read is no concern of this probe unless it says so by name.
-  if (spec_.target.by != spec::TargetBy::all) {
-    for (const auto& [process, error] : resolution->errors) note_error(process, error);
-  }
-  for (const target::Module& module : resolution->modules) {
-    for (const Error& error : attach_module(module)) add_error(error);
-  }
-  if (auto status = enable(); !status) {
-    fail(status.error());
-    return;
-  }
-  settle_state();
-  if (state_ == State::failed) {
-    end(State::failed, "");
-  } else if (state_ == State::pending) {
-    add_note("no process matches yet: it is attached when one starts");
-  } else if (processes().empty()) {
-    add_note("no process runs it now: those that start are measured from their first instruction");
-  }
-}
-
-Status Probe::enable() {
-  const auto expiry = expires();
-  std::optional<std::chrono::nanoseconds> time;
-  if (expiry) time = *expiry - lifespan::Clock::now();
-  if (auto status = loaded_->enable(parts_.stencils, time, spec_.lifespan.hits); !status) return status;
-  enabled_ = true;
-  schedule_end();
-  return {};
-}
-
-const Grip* Probe::grip_on(const target::Module& module, std::optional<pid_t> process) const {
-  const auto found = std::find_if(grips_.begin(), grips_.end(), [&](const Grip& known) {
-    return known.attachment.process == process && known.attachment.device == module.device &&
-           known.attachment.inode == module.inode;
-  });
-  return found == grips_.end() ? nullptr : &*found;
-}
-
-// A file that only its own processes map can be probed whole, so that those to come are counted from their first
-// instruction; a library under a process target must not cost the others anything.
-std::vector<Error> Probe::attach_module(const target::Module& module) {
-  const bool whole_file =
-      spec_.target.by == spec::TargetBy::all || (spec_.target.by == spec::TargetBy::exe && module.is_executable);
-  if (grip_on(module, std::nullopt) != nullptr) return {};
-  // Once attached one by one it stays so: a breakpoint for all beside those would count twice.
-  const bool one_by_one = std::any_of(grips_.begin(), grips_.end(), [&](const Grip& known) {
-    return known.attachment.process && known.attachment.device == module.device &&
-           known.attachment.inode == module.inode;
-  });
-  if (whole_file && !one_by_one) {
-    auto lease = attach::Lease::take(*module.file);
-    if (lease) {
-      auto status = hold(module, std::nullopt, std::move(*lease));
-      return status ? std::vector<Error>{} : std::vector{status.error()};
-    }
-    add_note(module.path + ": no read lease (" + lease.error().why + "): processes are attached one by one");
-  }
-  std::vector<Error> errors;
-  for (const target::Process& process : module.processes) {
-    if (grip_on(module, process.pid) != nullptr) continue;
-    auto status = hold(module, process, std::nullopt);
-    if (status) continue;
-    applied_[process_key(process)] = status.error().text();
-    errors.push_back(status.error());
-  }
-  return errors;
-}
-
-Status Probe::hold(const target::Module& module, std::optional<target::Process> process,
-                   std::optional<attach::Lease> lease) {
-  const auto gone = [&] {
-    return failure({.what = "attach",
-                    .where = "process " + std::to_string(process->pid),
-                    .why = "the process has gone",
-                    .mend = "choose a running one, or target it by `exe`"});
-  };
-  Grip made;
-  made.lease = std::move(lease);
-  // The pidfd first, the start time then: a pid that was used again in between is noticed, before and after.
-  if (process) {
-    made.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, process->pid, 0)));
-    if (!made.pidfd || !parts_.proc.alive(*process)) return gone();
-  }
-  auto attachment = attach::attach(*loaded_, module, process ? std::optional(process->pid) : std::nullopt);
-  if (!attachment) return tl::unexpected(attachment.error());
-  made.attachment = std::move(*attachment);
-  for (const std::string& note : made.attachment.notes) add_note(note);
-  made.path = module.path;
-  made.build_id = module.build_id;
-  made.functions = module.functions;
-  made.processes = process ? std::vector{*process} : module.processes;
-  if (process && !parts_.proc.alive(*process)) {
-    std::vector<Grip> late;
-    late.push_back(std::move(made));
-    let_go(std::move(late), {});
-    return gone();
-  }
-  for (const target::Process& one : made.processes) applied_[process_key(one)] = "";
-  grips_.push_back(std::move(made));
-  if (process) watch(grips_.back());
-  return {};
-}
-
 // ---- what others see ----
 
 std::string Probe::process_key(const target::Process& process) const {
@@ -259,24 +155,26 @@ std::vector<target::Process> Probe::processes() const {
   return alive;
 }
 
+// Read back from each process's memory: "attached" does not say that a breakpoint stands there.
+std::map<pid_t, bool> Probe::installed() const {
+  std::map<pid_t, bool> stands;
+  for (const Grip& grip : grips_) {
+    for (const target::Process& process : grip.processes) {
+      const auto found =
+          attach::standings(parts_.proc, process.pid, grip.module.device, grip.module.inode, grip.module.functions);
+      if (!found) continue;  // it has gone
+      // The exits of functions by other strategies are rightly absent.
+      const bool here = found->installed > 0 && found->different == 0;
+      const auto [known, added] = stands.emplace(process.pid, here);
+      if (!added) known->second = known->second && here;
+    }
+  }
+  return stands;
+}
+
 std::vector<std::uint64_t> Probe::ledger() const {
   if (!loaded_) return last_ledger_;
   return loaded_->ledger().value_or(last_ledger_);
-}
-
-double Probe::price_ns() const {
-  if (grips_.empty()) return last_price_ns_;
-  double entry = 0;
-  double exit = 0;
-  for (const Grip& grip : grips_) {
-    for (const target::Function& function : grip.functions) {
-      for (const target::Site& site : function.sites) {
-        double& dearest = site.kind == target::SiteKind::entry ? entry : exit;
-        dearest = std::max(dearest, parts_.prices.of(site.cost));
-      }
-    }
-  }
-  return entry + (wants_return_ ? exit : 0);
 }
 
 // Processes of a grip on a whole file come and go unwatched: those that have gone are forgotten here.
@@ -285,9 +183,30 @@ void Probe::forget_dead() {
     std::erase_if(grip.processes, [&](const target::Process& process) {
       const bool dead = !parts_.proc.alive(process);
       if (dead) applied_.erase(process_key(process));
+      if (dead && !grip.attachment.process) forget_runtime(process.pid);
       return dead;
     });
   }
+  // A file that was replaced and that nobody runs any more: no process can come.
+  std::vector<Grip> replaced;
+  for (auto grip = grips_.begin(); grip != grips_.end();) {
+    struct stat status {};
+    const bool over = !grip->attachment.process && grip->processes.empty() &&
+                      ::fstat(grip->attachment.file->get(), &status) == 0 && status.st_nlink == 0;
+    if (!over) {
+      ++grip;
+      continue;
+    }
+    replaced.push_back(std::move(*grip));
+    grip = grips_.erase(grip);
+  }
+  if (replaced.empty()) return;
+  std::vector<Fd> callers;
+  for (const Grip& grip : replaced) {
+    auto links = callers_.file_gone(grip.module.device, grip.module.inode);
+    std::move(links.begin(), links.end(), std::back_inserter(callers));
+  }
+  let_go(std::move(replaced), {}, std::move(callers));
 }
 
 void Probe::publish() {
@@ -297,12 +216,14 @@ void Probe::publish() {
   view.state = text(state_);
   view.loaded = loaded_;
   view.ledger = last_ledger_;
-  view.price_seconds = price_ns() * 1e-9;
+  count_cost();
+  view.spending = spending_;
   view.expires = expires();
-  for (const target::Process& process : processes()) view.processes.push_back(process.pid);
+  view.installed = installed();
   view.errors = error_counts_;
   view.events_lost = slow_follower_;
   parts_.own.show(spec_.id, std::move(view));
+  parts_.changed();
 }
 
 void Probe::add_note(const std::string& note) {

@@ -7,9 +7,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "app/budget.h"
+#include "app/callers.h"
 #include "app/folding.h"
 #include "app/parts.h"
 #include "attach/attachment.h"
@@ -22,15 +25,15 @@
 
 namespace diagnose::app {
 
-enum class State { pending, armed, partial, failed, expired, disabled };
+enum class State { pending, armed, partial, failed, quarantined, tripped, expired, disabled };
 [[nodiscard]] const char* text(State state);
 
 // An attachment with what goes with it.
 struct Grip {
   attach::Attachment attachment;
-  std::string path;
-  std::string build_id;
-  std::vector<target::Function> functions;
+  target::Module module;
+  std::vector<attach::Return> returns;     // one a function of the module
+  std::set<std::uint16_t> covered;         // functions by callers whose exits stay probed after the hand-over
   std::vector<target::Process> processes;  // known to map the file
   std::optional<attach::Lease> lease;      // of a grip on every process
   loop::Source watch;                      // the process's end, of a grip on one
@@ -55,13 +58,16 @@ class Probe : public std::enable_shared_from_this<Probe> {
   // A process has started, executed a program, or gone.
   [[nodiscard]] bool follows_processes() const;
   void consider(const target::Process& process);
-  [[nodiscard]] bool watches_children_of(pid_t pid) const;
+  // Adds the processes whose children carry their breakpoints and nobody knows of.
+  void add_parents(std::set<pid_t>& parents) const;
   // Somebody wants to write to a file under lease `fd` (-1: it is not known which): true if it was ours and is given
   // back.
   bool yield_lease(int fd);
 
   // A record of this probe; gives what followers see, or nothing for one that is only folded.
   std::optional<event::Record> take(const drain::RawRecord& raw, std::chrono::nanoseconds realtime_offset);
+  // The kernel has met a call from somewhere unknown.
+  void met_caller(const drain::RawRecord& raw);
   // The kernel says that the last hit was used up.
   void spent();
 
@@ -71,7 +77,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool ended() const {
-    return state_ == State::expired || state_ == State::failed || state_ == State::disabled;
+    return state_ != State::pending && state_ != State::armed && state_ != State::partial;
   }
   [[nodiscard]] const std::vector<Error>& errors() const { return errors_; }
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
@@ -79,24 +85,54 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] const std::map<std::string, std::string>& applied() const { return applied_; }
   [[nodiscard]] std::vector<target::Process> processes() const;  // alive now
   [[nodiscard]] bool wants_return() const { return wants_return_; }
+  [[nodiscard]] const Callers& callers() const { return callers_; }
+  // Every caller that was met is probed, and the exits of functions by callers are not any more.
+  [[nodiscard]] bool handed_over() const { return handed_over_; }
   [[nodiscard]] std::optional<lifespan::Clock::time_point> expires() const;
   [[nodiscard]] std::vector<std::uint64_t> ledger() const;
 
   [[nodiscard]] double price_ns() const;         // of one call; the last one known, once ended
   [[nodiscard]] std::string series_key() const;  // its series in the registry
   [[nodiscard]] const std::string& custom_text() const { return custom_text_; }
+
+  // What it may cost, as a fraction of a core, and what it has cost (budget.h).
+  [[nodiscard]] double budget() const { return spec_.limits.overhead.value_or(parts_.probe_overhead); }
+  [[nodiscard]] const Spending& spending() const { return spending_; }
+  const Spending& look_at_cost(BootClock::time_point now);  // ends a window
+  [[nodiscard]] double overhead_seconds() const;            // until now
+  // Does not arm it: the daemon died of it.
+  void quarantine();
+  // Ends it because it costs too much; `why` has the figures.
+  void trip(Error why);
+
   void count_slow_follower(std::uint64_t records) { slow_follower_ += records; }
   // Tells own_series how things stand.
   void publish();
 
  private:
   Status check();
-  Status load();
+  Status load(compile::Returns returns);
+  [[nodiscard]] target::Need need() const;
+  Status prepare(const target::Resolution& resolution);
+  Status choose_returns(Grip& grip, const std::optional<target::Process>& process);
+  Status watch_threads();
+  void watch_unwinding(const target::Process& process);
+  void forget_runtime(pid_t pid);
+  [[nodiscard]] std::vector<Fd> runtime_links();
+  void settle_callers();
+  void schedule_hand_over();
+  void look_at_learning(std::chrono::milliseconds delay, std::uint64_t known);
+  [[nodiscard]] std::uint64_t hits() const;
+  void hand_over();
+  void let_exits_go();
+  void cover_exits(Grip& grip);
   Status add_series();
   void attach_now();
   Status enable();
   std::vector<Error> attach_module(const target::Module& module);
   Status hold(const target::Module& module, std::optional<target::Process> process, std::optional<attach::Lease> lease);
+  [[nodiscard]] bool runs_as_read(const target::Module& module) const;
+  [[nodiscard]] std::map<pid_t, bool> installed() const;
   [[nodiscard]] const Grip* grip_on(const target::Module& module, std::optional<pid_t> process) const;
   void join(const target::Module& module, const target::Process& process);
   void watch(Grip& grip);
@@ -115,7 +151,10 @@ class Probe : public std::enable_shared_from_this<Probe> {
   void fail(Error error);
   void note_error(const target::Process& process, const Error& error);
   void settle_state();
-  void let_go(std::vector<Grip> grips, std::function<void()> gone);
+  void count_cost();
+  // Stands over whatever may end the daemon: reading the target's files, loading, attaching.
+  [[nodiscard]] state::Mark mark() const;
+  void let_go(std::vector<Grip> grips, std::function<void()> gone, std::vector<Fd> others = {});
   [[nodiscard]] std::string process_key(const target::Process& process) const;
 
   spec::Probe spec_;
@@ -132,11 +171,18 @@ class Probe : public std::enable_shared_from_this<Probe> {
   bool wants_return_ = false;
   std::vector<std::shared_ptr<metrics::Accumulator>> foldings_;  // per instrument; null where the kernel folds
   std::shared_ptr<attach::LoadedProbe> loaded_;
+  compile::Returns returns_;  // what the programs were made for
+  compile::Abi abi_ = compile::Abi::system_v;
+  Callers callers_;
+  bool handed_over_ = false;
+  Fd thread_end_;                               // link of the program that sees threads end
+  std::map<pid_t, std::vector<Fd>> unwinding_;  // links in the runtimes of a process; 0: of every process
   std::vector<Grip> grips_;                     // declared behind loaded_: links go before programs
   std::map<std::string, std::string> applied_;  // process -> error, or empty
   std::vector<std::uint64_t> last_ledger_;
   std::uint64_t slow_follower_ = 0;
   double last_price_ns_ = 0;
+  Spending spending_;
   unsigned lives_ = 0;    // how often it was armed
   bool enabled_ = false;  // it has measured in this life
   std::optional<BootClock::time_point> ends_at_;
@@ -144,6 +190,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   int stalled_polls_ = 0;
   Agenda::Ticket retry_ticket_ = 0;
   Agenda::Ticket end_ticket_ = 0;
+  Agenda::Ticket settle_ticket_ = 0;
+  Agenda::Ticket hand_over_ticket_ = 0;
   std::function<void(Probe&)> ended_;
 };
 

@@ -90,16 +90,21 @@ void Probe::end(State as, std::string why, std::function<void()> gone) {
   const auto self = shared_from_this();
   parts_.agenda.cancel(std::exchange(end_ticket_, 0));
   parts_.agenda.cancel(std::exchange(retry_ticket_, 0));
+  parts_.agenda.cancel(std::exchange(settle_ticket_, 0));
+  parts_.agenda.cancel(std::exchange(hand_over_ticket_, 0));
   if (loaded_) loaded_->disable();
   last_price_ns_ = price_ns();
   state_ = as;
   if (!why.empty()) add_note(why);
   if (enabled_) parts_.log.info("probe `" + spec_.id + "` " + text(as) + (why.empty() ? "" : ": " + why));
   if (!enabled_) parts_.registry.drop(series_key());  // it never measured: its names are free again
-  let_go(std::exchange(grips_, {}), [self, loaded = loaded_, gone = std::move(gone)] {
-    if (self->loaded_ == loaded) self->finish();  // else it has been armed again meanwhile
-    if (gone) gone();
-  });
+  let_go(
+      std::exchange(grips_, {}),
+      [self, loaded = loaded_, gone = std::move(gone)] {
+        if (self->loaded_ == loaded) self->finish();  // else it has been armed again meanwhile
+        if (gone) gone();
+      },
+      runtime_links());
   publish();
 }
 
@@ -117,12 +122,13 @@ void Probe::finish() {
   publish();
 }
 
-void Probe::let_go(std::vector<Grip> grips, std::function<void()> gone) {
-  std::vector<Fd> links;
+void Probe::let_go(std::vector<Grip> grips, std::function<void()> gone, std::vector<Fd> others) {
+  std::vector<Fd> links = std::move(others);
   auto held = std::make_shared<std::vector<Grip>>(std::move(grips));
   for (Grip& grip : *held) {
     grip.watch = {};
     for (Fd& link : grip.attachment.links) links.push_back(std::move(link));
+    for (Fd& link : grip.attachment.learning) links.push_back(std::move(link));
   }
   parts_.detacher.detach(std::move(links), [&loop = parts_.loop, held, gone = std::move(gone)] {
     loop.post([held, gone] {

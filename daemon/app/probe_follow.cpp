@@ -39,6 +39,7 @@ void Probe::process_gone(pid_t pid) {
     }
   }
   let_go(std::move(gone), {});
+  forget_runtime(pid);
   if (spec_.target.by == spec::TargetBy::pid && grips_.empty() && !ended()) {
     end(State::expired, "its process has ended");
     if (ended_) ended_(*this);
@@ -64,9 +65,11 @@ bool Probe::follows_processes() const {
                                        [](const Grip& grip) { return grip.attachment.process.has_value(); });
 }
 
-bool Probe::watches_children_of(pid_t pid) const {
-  return follows_processes() &&
-         std::any_of(grips_.begin(), grips_.end(), [&](const Grip& grip) { return grip.attachment.process == pid; });
+void Probe::add_parents(std::set<pid_t>& parents) const {
+  if (!follows_processes()) return;
+  for (const Grip& grip : grips_) {
+    if (grip.attachment.process) parents.insert(*grip.attachment.process);
+  }
 }
 
 void Probe::consider(const target::Process& process) {
@@ -75,11 +78,14 @@ void Probe::consider(const target::Process& process) {
 
 void Probe::look_at(target::Process process, std::size_t attempt) {
   if (ended() || !parts_.proc.alive(process)) return;
-  const auto resolution = parts_.resolver.resolve(spec_.target, wants_return_, process);
+  const state::Mark dangerous = mark();
+  const auto resolution = parts_.resolver.resolve(spec_.target, need(), process);
   std::vector<Error> errors;
   bool found = false;
   if (!resolution) {
     errors.push_back(resolution.error());
+  } else if (auto status = prepare(*resolution); !status) {
+    errors.push_back(status.error());
   } else {
     for (const auto& [which, error] : resolution->errors) errors.push_back(error);
     for (const target::Module& module : resolution->modules) {
@@ -111,7 +117,12 @@ void Probe::join(const target::Module& module, const target::Process& process) {
       continue;
     }
     const bool known = std::find(grip.processes.begin(), grip.processes.end(), process) != grip.processes.end();
-    if (!known) grip.processes.push_back(process);
+    if (known) continue;
+    grip.processes.push_back(process);
+    std::vector<std::string> notes;
+    callers_.find(grip.module, grip.returns, process, true, notes);
+    for (const std::string& note : notes) add_note(note);
+    watch_unwinding(process);
   }
 }
 
@@ -123,14 +134,15 @@ bool Probe::yield_lease(int fd) {
   });
   if (grip == grips_.end()) return false;
   add_error({.what = "keep `" + spec_.id + "` attached",
-             .where = grip->path,
+             .where = grip->module.path,
              .why = "somebody writes to the file",
              .mend = "it is attached again when that is done; calls in between are not seen"});
   ++error_counts_["lease"];
   std::vector<Grip> given;
   given.push_back(std::move(*grip));
   grips_.erase(grip);
-  let_go(std::move(given), {});  // the lease goes with the grip, when the links are gone
+  auto callers = callers_.file_gone(given.front().module.device, given.front().module.inode);
+  let_go(std::move(given), {}, std::move(callers));  // the lease goes with the grip, when the links are gone
   settle_state();
   publish();
   schedule_retry();
@@ -147,7 +159,8 @@ void Probe::schedule_retry() {
 void Probe::attach_again() {
   retry_ticket_ = 0;
   if (ended()) return;
-  const auto resolution = parts_.resolver.resolve(spec_.target, wants_return_);
+  const state::Mark dangerous = mark();
+  const auto resolution = parts_.resolver.resolve(spec_.target, need());
   bool whole = false;
   if (resolution) {
     for (const target::Module& module : resolution->modules) {

@@ -3,14 +3,15 @@
 #include <utility>
 
 #include "app/probe.h"
+#include "bpf/contract.h"
 #include "event/layout.h"
 
 namespace diagnose::app {
 namespace {
 
-const char* event_text(const spec::Instrument& instrument, const compile::Evaluation& evaluation) {
-  if (evaluation.phase == compile::Phase::call) return "call";
-  return instrument.event == spec::Event::end ? "end" : "return";
+const char* event_text(std::uint32_t outcome) {
+  if (outcome == 0) return "call";
+  return outcome == OUTCOME_ERROR ? "error" : "return";
 }
 
 // A label's text is UTF-8 wherever it came from; a null column has its own.
@@ -54,6 +55,7 @@ std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chron
   const compile::Evaluation& evaluation = evaluation_.instruments[raw.instrument];
   const spec::Instrument& instrument = spec_.instruments[raw.instrument];
   if (raw.payload.size() < evaluation.payload.size) return std::nullopt;
+  spending_.charge_ns(parts_.run_times.record);
   if (const auto& folding = foldings_[raw.instrument]; folding && evaluation.payload_value_offset >= 0) {
     std::int64_t value = 0;
     std::memcpy(&value, raw.payload.data() + evaluation.payload_value_offset, sizeof(value));
@@ -64,7 +66,7 @@ std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chron
       std::chrono::nanoseconds(static_cast<std::int64_t>(raw.time_ns)) + realtime_offset));
   record.probe = spec_.id;
   record.instrument = instrument.name.text.empty() ? "log" : instrument.name.text;
-  record.event = event_text(instrument, evaluation);
+  record.event = event_text(raw.outcome);
   record.pid = static_cast<pid_t>(raw.tgid);
   record.tid = static_cast<pid_t>(raw.tid);
   record.comm = raw.comm;

@@ -58,12 +58,21 @@ void Roster::place(const std::shared_ptr<Probe>& probe) {
   probes_[probe->id()] = probe;
   numbers_[probe->number()] = probe;
   probe->on_ended([this](Probe& which) { ended(which); });
-  probe->arm();
+  if (is_condemned(probe->id(), probe->origin())) {
+    probe->quarantine();
+  } else {
+    probe->arm();
+  }
   if (probe->state() == State::armed || probe->state() == State::partial) {
     parts_.log.info("probe `" + probe->id() + "` " + text(probe->state()) + ": " + probe->spec().target.text());
   }
   if (probe->ended()) ended(*probe);
   if (changed_) changed_();
+}
+
+// Once, and only what comes back by itself: a person who asks for the probe wants it.
+bool Roster::is_condemned(const std::string& id, const std::string& origin) {
+  return condemned_.erase(id) > 0 && (restoring_ || watched_.contains(origin));
 }
 
 Result<std::shared_ptr<Probe>> Roster::add(spec::Probe spec, const std::string& origin, bool stored) {
@@ -90,7 +99,8 @@ Result<std::shared_ptr<Probe>> Roster::add(spec::Probe spec, const std::string& 
 
 void Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin,
                     bool stored, Applied& applied) {
-  if (wanted.written == known->spec().written && wanted.lastmodified == known->spec().lastmodified) {
+  const bool tried_again = stored && known->state() == State::quarantined;
+  if (!tried_again && wanted.written == known->spec().written && wanted.lastmodified == known->spec().lastmodified) {
     applied.unchanged.push_back(wanted.id);
     return;
   }
@@ -145,6 +155,7 @@ Applied Roster::apply(const spec::Document& document, const std::string& origin,
 
 void Roster::remove(const std::shared_ptr<Probe>& probe, std::function<void()> gone) {
   unsave(probe->id());
+  if (parts_.tombstones != nullptr) parts_.tombstones->clear(probe->id());
   probes_.erase(probe->id());
   if (probe->ended()) {
     if (gone) parts_.loop.post(std::move(gone));
@@ -184,6 +195,7 @@ void Roster::renew(Probe& probe, const lifespan::Lifespan& lifespan) {
 }
 
 void Roster::ended(Probe& probe) {
+  if (probe.state() == State::quarantined) return;  // it stays, through restarts too, until somebody decides
   unsave(probe.id());
   schedule_drop(probe.shared_from_this());
   if (changed_) changed_();
@@ -227,6 +239,8 @@ void Roster::unsave(const std::string& id) {
 
 void Roster::restore() {
   if (store_ == nullptr) return;
+  condemned_ = parts_.tombstones->standing();
+  restoring_ = true;
   state::Loaded loaded = store_->load();
   for (const Error& error : loaded.errors) parts_.log.error(error.text());
   for (const state::StoredProbe& stored : loaded.probes) {
@@ -239,11 +253,13 @@ void Roster::restore() {
       const auto expiry = lifespan::expiry(probe.lifespan, probe.lastmodified);
       if (expiry && *expiry <= lifespan::Clock::now()) {
         unsave(probe.id);
+        parts_.tombstones->clear(probe.id);
       } else if (auto added = add(probe, stored.origin, true); !added) {
         parts_.log.error(added.error().text());
       }
     }
   }
+  restoring_ = false;
 }
 
 }  // namespace diagnose::app

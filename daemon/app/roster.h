@@ -59,6 +59,7 @@ class Roster {
 
  private:
   void place(const std::shared_ptr<Probe>& probe);
+  [[nodiscard]] bool is_condemned(const std::string& id, const std::string& origin);
   void remove(const std::shared_ptr<Probe>& probe, std::function<void()> gone);
   void update(const spec::Probe& wanted, const std::shared_ptr<Probe>& known, const std::string& origin, bool stored,
               Applied& applied);
@@ -75,6 +76,8 @@ class Roster {
   std::map<std::uint32_t, std::weak_ptr<Probe>> numbers_;
   std::map<std::string, Agenda::Ticket> drops_;  // of ended probes, by id
   std::set<std::string> watched_;                // origins that are files of watched folders
+  std::set<std::string> condemned_;              // ids that an earlier daemon died under
+  bool restoring_ = false;
   std::uint32_t last_number_ = 0;
   std::function<void()> changed_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -14,11 +15,11 @@ namespace {
 
 using nlohmann::json;
 
-json site_shape(const Grip& grip, const target::Function& function, const target::Site& site,
-                const attach::Prices& prices) {
-  return {{"function", function.name},
-          {"module", grip.path},
-          {"build_id", grip.build_id},
+json site_shape(const std::string& function, const std::string& module, const std::string& build_id,
+                const target::Site& site, const attach::Prices& prices) {
+  return {{"function", function},
+          {"module", module},
+          {"build_id", build_id},
           {"address", fmt::format("{:#x}", raw(site.address))},
           {"offset", fmt::format("{:#x}", raw(site.offset))},
           {"kind", target::text(site.kind)},
@@ -27,26 +28,59 @@ json site_shape(const Grip& grip, const target::Function& function, const target
           {"price_ns", std::round(prices.of(site.cost))}};
 }
 
+// Whether the function's exits carry breakpoints now.
+bool exits_probed(const Probe& probe, const Grip& grip, std::size_t function) {
+  if (function >= grip.returns.size()) return false;
+  const attach::Return& how = grip.returns[function];
+  return how.strategy == attach::Strategy::sites ||
+         (how.strategy == attach::Strategy::callers && (!probe.handed_over() || grip.covered.contains(how.number)));
+}
+
 // A file's sites once, however many processes carry them.
 json sites_shape(const Probe& probe, const attach::Prices& prices) {
   json sites = json::array();
   std::set<std::pair<dev_t, ino_t>> seen;
   for (const Grip& grip : probe.grips()) {
     if (!seen.insert({grip.attachment.device, grip.attachment.inode}).second) continue;
-    for (const target::Function& function : grip.functions) {
+    for (std::size_t at = 0; at < grip.module.functions.size(); ++at) {
+      const target::Function& function = grip.module.functions[at];
       for (const target::Site& site : function.sites) {
-        const bool used = site.kind == target::SiteKind::entry || probe.wants_return();
-        if (used) sites.push_back(site_shape(grip, function, site, prices));
+        const bool used = site.kind == target::SiteKind::entry || exits_probed(probe, grip, at);
+        if (used) sites.push_back(site_shape(function.name, grip.module.path, grip.module.build_id, site, prices));
       }
     }
+  }
+  for (const Callers::Shown& caller : probe.callers().shown()) {
+    sites.push_back(site_shape(caller.in, caller.path, "", caller.site, prices));
   }
   return sites;
 }
 
+// The strategy of most functions, and its reason.
 json return_shape(const Probe& probe) {
   if (!probe.wants_return()) return {{"strategy", "none"}, {"why", "no instrument wants the return"}};
-  return {{"strategy", "sites"},
-          {"why", "every exit of the function is probed: the return address on the stack is not touched"}};
+  std::map<attach::Strategy, std::pair<std::size_t, std::string>> chosen;
+  for (const Grip& grip : probe.grips()) {
+    for (const attach::Return& how : grip.returns) {
+      auto& [count, why] = chosen[how.strategy];
+      ++count;
+      if (why.empty()) why = how.why;
+    }
+  }
+  const auto most = std::max_element(chosen.begin(), chosen.end(),
+                                     [](const auto& a, const auto& b) { return a.second.first < b.second.first; });
+  if (most == chosen.end()) return {{"strategy", "none"}, {"why", "nothing is attached yet"}};
+  json shape = {{"strategy", attach::text(most->first)}, {"why", most->second.second}};
+  if (chosen.size() > 1) {
+    for (const auto& [strategy, counted] : chosen) shape["functions"][attach::text(strategy)] = counted.first;
+  }
+  if (!chosen.contains(attach::Strategy::callers)) return shape;
+  const Callers::Tally tally = probe.callers().tally();
+  shape["callers"] = {{"known", tally.known}, {"learnt", tally.learnt}};
+  shape["exits"] = !probe.handed_over()                 ? "probed while callers are learnt"
+                   : probe.callers().by_exits().empty() ? "not probed"
+                                                        : "probed where callers do not suffice";
+  return shape;
 }
 
 json processes_shape(const Probe& probe) {
@@ -72,10 +106,6 @@ json errors_shape(const std::vector<Error>& errors) {
   json shape = json::array();
   for (const Error& error : errors) shape.push_back(control::to_json(error));
   return shape;
-}
-
-double overhead_seconds(const Probe& probe, const Tally& tally) {
-  return static_cast<double>(tally.hits) * probe.price_ns() * 1e-9;
 }
 
 const char* kind_text(metrics::Kind kind) {
@@ -125,7 +155,7 @@ json list_shape(const Probe& probe) {
           {"target", probe.spec().target.text()},
           {"hits", now.hits},
           {"lost", now.lost_in_all()},
-          {"overhead_seconds", overhead_seconds(probe, now)},
+          {"overhead_seconds", probe.overhead_seconds()},
           {"remaining_seconds", remaining_shape(probe)}};
 }
 
@@ -143,8 +173,8 @@ json status_shape(const Probe& probe, const attach::Prices& prices) {
   shape["lost"] = now.lost;
   shape["errors"] = errors_shape(probe.errors());
   shape["applied"] = std::move(applied);
-  shape["overhead_seconds"] = overhead_seconds(probe, now);
-  shape["budget"] = probe.spec().limits.overhead ? json(*probe.spec().limits.overhead) : json(nullptr);
+  shape["overhead_seconds"] = probe.overhead_seconds();
+  shape["budget"] = probe.budget();
   shape["remaining_seconds"] = remaining_shape(probe);
   return shape;
 }

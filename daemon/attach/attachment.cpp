@@ -1,62 +1,33 @@
 #include "attach/attachment.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <cerrno>
-#include <linux/types.h>
-#include <string>
+#include <iterator>
+#include <utility>
 
-#include "attach/syscall.h"
+#include "attach/cookie.h"
+#include "attach/link.h"
 #include "base/limits.h"
 #include "base/units.h"
 
 namespace diagnose::attach {
 namespace {
 
-struct Sites {
-  std::vector<unsigned long> offsets;
-  std::vector<__u64> cookies;
+using compile::ProgramRole;
+using target::SiteKind;
+
+// The breakpoints of one attachment, by the program that they run.
+struct Plan {
+  SiteSet entries;
+  SiteSet exits;
+  SiteSet learning;  // exits of functions by callers
+  SiteSet trampolines;
+
+  [[nodiscard]] std::size_t size() const {
+    return entries.offsets.size() + exits.offsets.size() + learning.offsets.size() + trampolines.offsets.size();
+  }
 };
-
-std::uint8_t kernel_kind(target::Tail::Kind kind) {
-  switch (kind) {
-    case target::Tail::Kind::always:
-      return SITE_TAIL;
-    case target::Tail::Kind::conditional:
-      return SITE_TAIL_IF;
-    case target::Tail::Kind::by_register:
-      return SITE_TAIL_REGISTER;
-    case target::Tail::Kind::by_memory:
-      return SITE_TAIL_MEMORY;
-  }
-  return SITE_TAIL;
-}
-
-std::int64_t relative(LinkAddress address, const target::Site& site) {
-  return static_cast<std::int64_t>(raw(address) - raw(site.address));
-}
-
-// Zero for the plain case, so that the kernel's side need not look anything up.
-Result<std::uint64_t> cookie_of(LoadedProbe& probe, const target::Function& function, const target::Site& site) {
-  const bool plain_cfa = site.cfa_register == target::register_sp && site.cfa_offset == 8;
-  if (plain_cfa && site.kind == target::SiteKind::exit) return 0;
-  struct site described {};
-  described.kind = site.kind == target::SiteKind::exit ? std::uint8_t{SITE_EXIT} : kernel_kind(site.tail.kind);
-  described.condition = site.tail.condition;
-  described.cfa_register = site.cfa_register;
-  described.cfa_offset = site.cfa_offset;
-  described.base = site.tail.base;
-  described.index = site.tail.index;
-  described.scale = site.tail.scale;
-  described.displacement = site.tail.displacement;
-  described.length = site.length;
-  described.low = relative(function.body.low, site);
-  described.high = relative(function.body.high, site);
-  if (!function.cold.empty()) {
-    described.cold_low = relative(function.cold.front().low, site);
-    described.cold_high = relative(function.cold.front().high, site);
-  }
-  return probe.add_site(described);
-}
 
 Error no_exits(const target::Module& module, const target::Function& function) {
   return {.what = "see the returns of `" + function.name + "`",
@@ -65,82 +36,176 @@ Error no_exits(const target::Module& module, const target::Function& function) {
           .mend = "ask for `event: call`, which needs only its entry"};
 }
 
-Error cannot_attach(const target::Module& module, std::optional<pid_t> process, int error) {
-  Error refused{.what = "attach", .where = module.path, .why = errno_text(error), .mend = ""};
-  if (process) refused.where += " in process " + std::to_string(*process);
-  if (error == EPERM || error == EACCES) refused.mend = "run as root, or give CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE";
-  if (error == ESRCH) {
-    refused.why = "the process has gone";
-    refused.mend = "choose a running one, or target it by `exe`";
-  }
-  return refused;
+Status add(LoadedProbe& probe, const target::Function* function, const target::Site& site, std::uint16_t number,
+           SiteSet& to) {
+  const auto cookie = cookie_of(probe, function, site, number);
+  if (!cookie) return tl::unexpected(cookie.error());
+  to.offsets.push_back(raw(site.offset));
+  to.cookies.push_back(*cookie);
+  return {};
 }
 
-Result<Fd> link(int program, const Sites& sites, const target::Module& module, std::optional<pid_t> process) {
-  const std::string path = "/proc/self/fd/" + std::to_string(module.file->get());
-  auto options = sized<bpf_link_create_opts>();
-  options.uprobe_multi.path = path.c_str();
-  options.uprobe_multi.offsets = sites.offsets.data();
-  options.uprobe_multi.cookies = sites.cookies.data();
-  options.uprobe_multi.cnt = static_cast<std::uint32_t>(sites.offsets.size());
-  if (process) options.uprobe_multi.pid = static_cast<std::uint32_t>(*process);
-  Fd made(bpf_link_create(program, -1, BPF_TRACE_UPROBE_MULTI, &options));
-  if (!made) return failure(cannot_attach(module, process, errno));
-  return made;
+Status add_exits(LoadedProbe& probe, const target::Function& function, SiteSet& to) {
+  for (const target::Site& site : function.sites) {
+    if (site.kind == SiteKind::entry) continue;
+    if (auto status = add(probe, &function, site, 0, to); !status) return status;
+  }
+  return {};
 }
+
+Status add_function(LoadedProbe& probe, const target::Function& function, const Return& how, bool exits_of_callers,
+                    Plan& plan) {
+  const target::Site& entry = function.sites.front();
+  const unsigned any_caller = how.strategy == Strategy::callers ? 0U : unsigned{FUNCTION_ANY_CALLER};
+  const auto number = static_cast<std::uint16_t>(how.number | any_caller);
+  if (auto status = add(probe, &function, entry, number, plan.entries); !status) return status;
+  switch (how.strategy) {
+    case Strategy::none:
+      return {};
+    case Strategy::trampoline:
+      plan.trampolines.offsets.push_back(raw(entry.offset));
+      plan.trampolines.cookies.push_back(trampoline_cookie());
+      return {};
+    case Strategy::callers:
+      return exits_of_callers ? add_exits(probe, function, plan.learning) : Status{};
+    case Strategy::sites:
+      break;
+  }
+  return add_exits(probe, function, plan.exits);
+}
+
+Result<Plan> plan_sites(LoadedProbe& probe, const target::Module& module, std::span<const Return> returns,
+                        bool exits_of_callers, std::vector<std::string>& notes) {
+  const bool wants_return = probe.program(ProgramRole::exit) >= 0;
+  Plan plan;
+  for (std::size_t at = 0; at < module.functions.size(); ++at) {
+    const target::Function& function = module.functions[at];
+    const Return how = wants_return && at < returns.size() ? returns[at] : Return{};
+    if (wants_return && how.strategy != Strategy::trampoline && !function.exits_error.empty()) {
+      notes.push_back(no_exits(module, function).text());
+      continue;
+    }
+    if (auto status = add_function(probe, function, how, exits_of_callers, plan); !status) {
+      return tl::unexpected(status.error());
+    }
+  }
+  if (plan.size() > limits::sites_per_probe) {
+    return failure({.what = "attach",
+                    .where = module.path,
+                    .why = std::to_string(plan.size()) + " sites, more than " + std::to_string(limits::sites_per_probe),
+                    .mend = "match fewer functions"});
+  }
+  if (plan.entries.offsets.empty()) {
+    return failure(module.functions.empty()
+                       ? Error{.what = "attach", .where = module.path, .why = "no function", .mend = ""}
+                       : no_exits(module, module.functions.front()));
+  }
+  return plan;
+}
+
+// Where links of one attachment go.
+struct Destination {
+  const LoadedProbe& probe;
+  const Kernel& kernel;
+  Detacher& detacher;
+  const Fd& file;
+  const std::string& path;
+  std::optional<pid_t> process;
+
+  Status link(ProgramRole role, const SiteSet& sites, LinkKind kind, std::vector<Fd>& links) const {
+    if (sites.offsets.empty()) return {};
+    auto made = link_sites(kernel, detacher, probe.program(role), sites, file.get(), path, process, kind);
+    if (!made) return tl::unexpected(made.error());
+    std::move(made->begin(), made->end(), std::back_inserter(links));
+    return {};
+  }
+};
 
 }  // namespace
 
-Result<Attachment> attach(LoadedProbe& probe, const target::Module& module, std::optional<pid_t> process) {
-  const bool wants_exits = probe.exit_program() >= 0;
+const char* text(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::none:
+      return "none";
+    case Strategy::trampoline:
+      return "trampoline";
+    case Strategy::callers:
+      return "callers";
+    case Strategy::sites:
+      return "sites";
+  }
+  return "none";
+}
+
+Result<Attachment> attach(const Kernel& kernel, Detacher& detacher, LoadedProbe& probe, const target::Module& module,
+                          std::span<const Return> returns, std::optional<pid_t> process, bool exits_of_callers) {
   Attachment made{.device = module.device,
                   .inode = module.inode,
                   .process = process,
                   .file = module.file,
                   .notes = {},
-                  .links = {}};
-  Sites entries;
-  Sites exits;
-  for (const target::Function& function : module.functions) {
-    if (wants_exits && !function.exits_error.empty()) {
-      made.notes.push_back(no_exits(module, function).text());
-      continue;
-    }
-    for (const target::Site& site : function.sites) {
-      Sites& sites = site.kind == target::SiteKind::entry ? entries : exits;
-      std::uint64_t cookie = 0;
-      if (site.kind != target::SiteKind::entry) {
-        if (!wants_exits) continue;
-        const auto own = cookie_of(probe, function, site);
-        if (!own) return tl::unexpected(own.error());
-        cookie = *own;
-      }
-      sites.offsets.push_back(raw(site.offset));
-      sites.cookies.push_back(cookie);
-    }
+                  .links = {},
+                  .learning = {}};
+  const auto plan = plan_sites(probe, module, returns, exits_of_callers, made.notes);
+  if (!plan) return tl::unexpected(plan.error());
+  const Destination to{probe, kernel, detacher, *module.file, module.path, process};
+  // Entries last, so that no call is entered whose exit nobody watches.
+  if (auto status = to.link(ProgramRole::exit, plan->exits, LinkKind::plain, made.links); !status) {
+    return tl::unexpected(status.error());
   }
-  if (entries.offsets.size() + exits.offsets.size() > limits::sites_per_probe) {
-    return failure({.what = "attach",
-                    .where = module.path,
-                    .why = std::to_string(entries.offsets.size() + exits.offsets.size()) + " sites, more than " +
-                           std::to_string(limits::sites_per_probe),
-                    .mend = "match fewer functions"});
+  if (auto status = to.link(ProgramRole::exit, plan->learning, LinkKind::plain, made.learning); !status) {
+    return tl::unexpected(status.error());
   }
-  if (entries.offsets.empty()) {
-    return failure(module.functions.empty()
-                       ? Error{.what = "attach", .where = module.path, .why = "no function", .mend = ""}
-                       : no_exits(module, module.functions.front()));
+  if (auto status = to.link(ProgramRole::caller, plan->trampolines, LinkKind::returning, made.links); !status) {
+    return tl::unexpected(status.error());
   }
-  // Exits first, so that no call is entered whose exit nobody watches.
-  if (wants_exits && !exits.offsets.empty()) {
-    auto exit_link = link(probe.exit_program(), exits, module, process);
-    if (!exit_link) return tl::unexpected(exit_link.error());
-    made.links.push_back(std::move(*exit_link));
+  if (auto status = to.link(ProgramRole::entry, plan->entries, LinkKind::plain, made.links); !status) {
+    return tl::unexpected(status.error());
   }
-  auto entry_link = link(probe.entry_program(), entries, module, process);
-  if (!entry_link) return tl::unexpected(entry_link.error());
-  made.links.push_back(std::move(*entry_link));
   return made;
+}
+
+Result<std::vector<Fd>> attach_exits(const Kernel& kernel, Detacher& detacher, LoadedProbe& probe,
+                                     const target::Module& module, std::span<const Return> returns,
+                                     std::span<const std::uint16_t> numbers, std::optional<pid_t> process) {
+  SiteSet exits;
+  for (std::size_t at = 0; at < std::min(module.functions.size(), returns.size()); ++at) {
+    const bool wanted = returns[at].strategy == Strategy::callers && module.functions[at].exits_error.empty() &&
+                        std::find(numbers.begin(), numbers.end(), returns[at].number) != numbers.end();
+    if (!wanted) continue;
+    if (auto status = add_exits(probe, module.functions[at], exits); !status) return tl::unexpected(status.error());
+  }
+  std::vector<Fd> links;
+  const Destination to{probe, kernel, detacher, *module.file, module.path, process};
+  if (auto status = to.link(ProgramRole::exit, exits, LinkKind::plain, links); !status) {
+    return tl::unexpected(status.error());
+  }
+  return links;
+}
+
+Result<std::vector<Fd>> attach_sites(const Kernel& kernel, Detacher& detacher, LoadedProbe& probe, ProgramRole role,
+                                     std::span<const target::Site> sites, const Fd& file, const std::string& path,
+                                     std::optional<pid_t> process) {
+  SiteSet set;
+  for (const target::Site& site : sites) {
+    if (auto status = add(probe, nullptr, site, 0, set); !status) return tl::unexpected(status.error());
+  }
+  std::vector<Fd> links;
+  if (auto status = Destination{probe, kernel, detacher, file, path, process}.link(role, set, LinkKind::plain, links);
+      !status) {
+    return tl::unexpected(status.error());
+  }
+  return links;
+}
+
+Result<Fd> attach_thread_end(const LoadedProbe& probe) {
+  Fd link(bpf_raw_tracepoint_open("sched_process_exit", probe.program(ProgramRole::thread_end)));
+  if (link) return link;
+  const int error = errno;
+  return failure({.what = "see threads end",
+                  .where = "tracepoint sched_process_exit",
+                  .why = errno_text(error),
+                  .mend = error == EPERM || error == EACCES ? "give CAP_PERFMON" : ""});
 }
 
 }  // namespace diagnose::attach

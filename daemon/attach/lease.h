@@ -16,6 +16,8 @@ inline int lease_signal() {
 
 class Lease {
  public:
+  // Take it before the file is read: what is read then stays so until the lease is wanted back.  Look at wanted_back()
+  // once more behind the attach; a writer that came meanwhile waits, and is told of by lease_signal().
   // `file` is borrowed for the call; the lease has a description of its own.  Fails if the file is open for writing, or
   // the file system knows no leases.
   [[nodiscard]] static Result<Lease> take(const Fd& file);

@@ -7,10 +7,12 @@
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <limits>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "attach/link.h"
 #include "attach/syscall.h"
 
 namespace diagnose::attach {
@@ -21,9 +23,11 @@ using compile::MapRole;
 constexpr std::size_t verifier_log_bytes = 1U << 16U;
 constexpr std::uint32_t batch_series = 256;
 
+// The kernel writes a copy for each of them, so a guess would be written beyond: load() has asked before, and libbpf
+// keeps the answer.
 std::size_t cpus() {
-  static const int count = libbpf_num_possible_cpus();
-  return count > 0 ? static_cast<std::size_t>(count) : 1;
+  const int count = libbpf_num_possible_cpus();
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
 // Adds up the CPUs' copies of `words` words each.
@@ -51,8 +55,51 @@ const char* map_name(MapRole role) {
       return "dg_records";
     case MapRole::zeros:
       return "dg_zeros";
+    case MapRole::keyed_frames:
+      return "dg_keyed_frames";
+    case MapRole::callers:
+      return "dg_callers";
+    case MapRole::processes:
+      return "dg_processes";
   }
   return "dg_map";
+}
+
+const char* program_name(compile::ProgramRole role) {
+  switch (role) {
+    case compile::ProgramRole::entry:
+      return "entry";
+    case compile::ProgramRole::exit:
+      return "exit";
+    case compile::ProgramRole::caller:
+      return "caller";
+    case compile::ProgramRole::unwind:
+      return "unwind";
+    case compile::ProgramRole::thread_end:
+      return "end";
+    case compile::ProgramRole::session:
+      return "session";
+  }
+  return "program";
+}
+
+// Windows of 2^shift ticks of `tick_ns`, about a second or as long as it takes to have one record.
+struct Rate {
+  std::uint32_t shift = 0;
+  std::uint32_t budget = 0;  // records in a window
+};
+
+Rate rate_of(std::uint64_t records_per_second, std::int64_t tick_ns) {
+  constexpr double second_ns = 1e9;
+  Rate rate;
+  double window_ns = static_cast<double>(std::max<std::int64_t>(tick_ns, 1));
+  while (window_ns < second_ns && rate.shift < 31) {
+    window_ns *= 2;
+    ++rate.shift;
+  }
+  const double records = static_cast<double>(records_per_second) * window_ns / second_ns;
+  rate.budget = static_cast<std::uint32_t>(std::clamp(records, 1.0, 4e9));
+  return rate;
 }
 
 Error kernel_error(std::string what, int error) {
@@ -74,21 +121,35 @@ std::string last_lines(const std::string& log) {
 
 }  // namespace
 
-Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const compile::Plan& plan, const compile::Stencils& stencils,
-                                                       std::uint32_t number, const std::string& id) {
+Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const Kernel& kernel, const compile::Plan& plan,
+                                                       const compile::Stencils& stencils, std::uint32_t number,
+                                                       const std::string& id) {
+  if (const int count = libbpf_num_possible_cpus(); count < 0) {
+    return failure(
+        {.what = "count the CPUs", .where = "/sys/devices/system/cpu/possible", .why = errno_text(-count), .mend = ""});
+  }
   std::shared_ptr<LoadedProbe> made(new LoadedProbe());
   made->instruments_ = plan.instruments;
   if (auto status = made->make_maps(plan); !status) return tl::unexpected(status.error());
-  if (auto status = made->map_control(number); !status) return tl::unexpected(status.error());
-  auto entry = made->load_program(plan.entry, stencils, id, "entry");
-  if (!entry) return tl::unexpected(entry.error());
-  made->entry_ = std::move(*entry);
-  if (plan.exit) {
-    auto exit = made->load_program(*plan.exit, stencils, id, "exit");
-    if (!exit) return tl::unexpected(exit.error());
-    made->exit_ = std::move(*exit);
-  }
+  if (auto status = made->map_control(number, plan.records_per_second); !status) return tl::unexpected(status.error());
+  if (auto status = made->load_programs(kernel, plan, stencils, id); !status) return tl::unexpected(status.error());
+  made->processes_ = stencils.processes_fd();
   return made;
+}
+
+Status LoadedProbe::load_programs(const Kernel& kernel, const compile::Plan& plan, const compile::Stencils& stencils,
+                                  const std::string& id) {
+  for (std::size_t number = 0; number < compile::program_roles; ++number) {
+    const auto role = static_cast<compile::ProgramRole>(number);
+    const compile::Linked* linked = plan.program(role);
+    if (linked == nullptr) continue;
+    const LinkKind kind = role == compile::ProgramRole::session ? LinkKind::session : LinkKind::plain;
+    const bool at_breakpoints = role != compile::ProgramRole::thread_end;
+    auto program = load_program(*linked, stencils, id, role, at_breakpoints ? attach_type(kernel, kind) : 0);
+    if (!program) return tl::unexpected(program.error());
+    programs_[number] = std::move(*program);
+  }
+  return {};
 }
 
 Status LoadedProbe::make_maps(const compile::Plan& plan) {
@@ -126,7 +187,8 @@ const LoadedProbe::Map* LoadedProbe::find(MapRole role, int instrument) const {
 }
 
 Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compile::Stencils& stencils,
-                                     const std::string& id, const char* phase) const {
+                                     const std::string& id, compile::ProgramRole role,
+                                     std::uint32_t attach_type) const {
   std::vector<bpf_insn> instructions = linked.instructions;
   for (const auto& use : linked.maps) {
     const bool per_instrument = use.role == MapRole::series || use.role == MapRole::gauges;
@@ -134,38 +196,52 @@ Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compil
     int fd = map != nullptr ? map->fd.get() : -1;
     if (use.role == MapRole::records) fd = stencils.records_fd();
     if (use.role == MapRole::zeros) fd = stencils.zeros_fd();
+    if (use.role == MapRole::processes) fd = stencils.processes_fd();
     instructions[use.at].imm = fd;
   }
   auto options = sized<bpf_prog_load_opts>();
-  options.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
-  const std::string name = "diagnose_" + std::string(phase);
-  Fd program(bpf_prog_load(BPF_PROG_TYPE_KPROBE, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(),
-                           &options));
+  options.expected_attach_type = static_cast<bpf_attach_type>(attach_type);
+  const bpf_prog_type type =
+      role == compile::ProgramRole::thread_end ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_KPROBE;
+  std::vector<bpf_func_info> functions;
+  for (const std::uint32_t start : linked.functions) functions.push_back({start, stencils.function_type().id});
+  options.prog_btf_fd = static_cast<std::uint32_t>(stencils.function_type().btf);
+  options.func_info = functions.data();
+  options.func_info_cnt = static_cast<std::uint32_t>(functions.size());
+  options.func_info_rec_size = sizeof(bpf_func_info);
+  const std::string name = "diagnose_" + std::string(program_name(role));
+  Fd program(bpf_prog_load(type, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(), &options));
   if (program) return program;
   const int error = errno;
   std::string log(verifier_log_bytes, '\0');
   options.log_buf = log.data();
   options.log_size = static_cast<std::uint32_t>(log.size());
   options.log_level = 1;
-  program.reset(bpf_prog_load(BPF_PROG_TYPE_KPROBE, name.c_str(), "Dual BSD/GPL", instructions.data(),
-                              instructions.size(), &options));
+  program.reset(bpf_prog_load(type, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(), &options));
   if (program) return program;
   log.resize(std::strlen(log.c_str()));
-  Error refused = kernel_error("load the " + std::string(phase) + " program of `" + id + "`", error);
+  Error refused = kernel_error("load the " + std::string(program_name(role)) + " program of `" + id + "`", error);
   if (!log.empty()) refused.why += "; the verifier says: " + last_lines(log);
   return failure(std::move(refused));
 }
 
 LoadedProbe::~LoadedProbe() {
+  for (const std::uint64_t key : admitted_) bpf_map_delete_elem(processes_, &key);
   if (control_ != nullptr) ::munmap(control_, static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)));
 }
 
-Status LoadedProbe::map_control(std::uint32_t number) {
+Status LoadedProbe::map_control(std::uint32_t number, std::uint64_t records_per_second) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   void* mapped = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, find(MapRole::control)->fd.get(), 0);
   if (mapped == MAP_FAILED) return failure(kernel_error("map the probe's control", errno));
   control_ = static_cast<::control*>(mapped);
   control_->probe = number;
+  timespec tick{};  // the kernel's HZ, as its coarse clock tells
+  if (::clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0)
+    return failure(kernel_error("read the length of a tick", errno));
+  const Rate rate = rate_of(records_per_second, tick.tv_nsec);
+  control_->rate_shift = rate.shift;
+  control_->rate_budget = rate.budget;
   return {};
 }
 
@@ -284,9 +360,9 @@ Result<std::uint64_t> LoadedProbe::add_site(const site& site) {
   const Map* map = find(MapRole::sites);
   if (map == nullptr || cookies_.size() >= map->plan.entries) {
     return failure(
-        {.what = "attach to the functions' jumps",
+        {.what = "attach to the functions' exits",
          .where = "",
-         .why = "more than " + std::to_string(map == nullptr ? 0 : map->plan.entries) + " jumps leave the functions",
+         .why = "more than " + std::to_string(map == nullptr ? 0 : map->plan.entries) + " of them need a description",
          .mend = "match fewer functions, or ask for `event: call`"});
   }
   const auto index = static_cast<std::uint32_t>(cookies_.size());
@@ -294,6 +370,39 @@ Result<std::uint64_t> LoadedProbe::add_site(const site& site) {
     return failure(kernel_error("write a site", errno));
   }
   return cookies_[bytes] = index + 1;
+}
+
+Status LoadedProbe::know_caller(std::uint64_t key) {
+  const Map* map = find(MapRole::callers);
+  const std::uint32_t known = CALLER_KNOWN;
+  if (map == nullptr || bpf_map_update_elem(map->fd.get(), &key, &known, BPF_ANY) != 0) {
+    return failure(kernel_error("note a caller", map == nullptr ? ENOENT : errno));
+  }
+  return {};
+}
+
+void LoadedProbe::callers_only(bool only) {
+  std::atomic_ref<std::uint32_t>(control_->callers_only).store(only ? 1 : 0);
+}
+
+Status LoadedProbe::admit_process(pid_t process) {
+  const std::uint64_t key = std::uint64_t{control_->probe} << 32U | static_cast<std::uint32_t>(process);
+  const std::uint32_t nothing = 0;
+  if (bpf_map_update_elem(processes_, &key, &nothing, BPF_ANY) != 0) {
+    return failure(kernel_error("admit process " + std::to_string(process), errno));
+  }
+  admitted_.insert(key);
+  std::atomic_ref<std::uint32_t>(control_->filter).store(1);
+  return {};
+}
+
+void LoadedProbe::dismiss_process(pid_t process) {
+  const std::uint64_t key = std::uint64_t{control_->probe} << 32U | static_cast<std::uint32_t>(process);
+  if (admitted_.erase(key) != 0) bpf_map_delete_elem(processes_, &key);
+}
+
+int LoadedProbe::program(compile::ProgramRole role) const {
+  return programs_[static_cast<std::size_t>(role)].get();
 }
 
 }  // namespace diagnose::attach

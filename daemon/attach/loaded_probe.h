@@ -1,16 +1,20 @@
 // A probe's maps and programs, loaded into the kernel.  Links are made from it (attachment.h) and die before it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
+#include "attach/kernel.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "bpf/contract.h"
@@ -34,7 +38,8 @@ class LoadedProbe {
  public:
   // Loads disabled: nothing is measured before enable().  `number` goes into every record.
   // Fails with the verifier's last words if it refuses a program: a defect of ours.
-  [[nodiscard]] static Result<std::shared_ptr<LoadedProbe>> load(const compile::Plan& plan,
+  // `stencils` must outlive the result.
+  [[nodiscard]] static Result<std::shared_ptr<LoadedProbe>> load(const Kernel& kernel, const compile::Plan& plan,
                                                                  const compile::Stencils& stencils,
                                                                  std::uint32_t number, const std::string& id);
 
@@ -56,11 +61,19 @@ class LoadedProbe {
   [[nodiscard]] Result<std::vector<std::uint64_t>> ledger() const;
   [[nodiscard]] Result<InstrumentWords> read(std::size_t instrument) const;
 
-  // Gives the cookie of an exit that needs a struct site, the same for equal sites; fails when the map is full.
+  // Gives what stands in a cookie's bits 32..63 for `site` (contract.h), the same for equal ones; fails when the map is
+  // full.
   [[nodiscard]] Result<std::uint64_t> add_site(const site& site);
 
-  [[nodiscard]] int entry_program() const { return entry_.get(); }
-  [[nodiscard]] int exit_program() const { return exit_.get(); }  // -1 if the probe wants no return
+  // There is a breakpoint behind the call with this key (contract.h, `callers`).
+  [[nodiscard]] Status know_caller(std::uint64_t key);
+  // From now on calls from unknown callers are lost (LOSS_CALLER), as nobody watches the exits; or no longer.
+  void callers_only(bool only);
+  // Measures only in the processes that were admitted so (ids of the initial pid namespace).
+  [[nodiscard]] Status admit_process(pid_t process);
+  void dismiss_process(pid_t process);
+
+  [[nodiscard]] int program(compile::ProgramRole role) const;  // -1: none
 
  private:
   struct Map {
@@ -69,10 +82,13 @@ class LoadedProbe {
   };
   LoadedProbe() = default;
   [[nodiscard]] Status make_maps(const compile::Plan& plan);
+  [[nodiscard]] Status load_programs(const Kernel& kernel, const compile::Plan& plan, const compile::Stencils& stencils,
+                                     const std::string& id);
   [[nodiscard]] Result<Fd> load_program(const compile::Linked& linked, const compile::Stencils& stencils,
-                                        const std::string& id, const char* phase) const;
+                                        const std::string& id, compile::ProgramRole role,
+                                        std::uint32_t attach_type) const;
   [[nodiscard]] const Map* find(compile::MapRole role, int instrument = -1) const;
-  [[nodiscard]] Status map_control(std::uint32_t number);
+  [[nodiscard]] Status map_control(std::uint32_t number, std::uint64_t records_per_second);
   [[nodiscard]] Result<InstrumentWords> read_series(const Map& map, const compile::InstrumentPlan& plan) const;
   [[nodiscard]] Result<InstrumentWords> read_gauges(const Map& map, const compile::InstrumentPlan& plan) const;
 
@@ -81,8 +97,9 @@ class LoadedProbe {
   ::control* control_ =
       nullptr;  // the kernel's own element: programs change it too, so each word is touched atomically
   std::map<std::string, std::uint64_t> cookies_;  // by the site's bytes
-  Fd entry_;
-  Fd exit_;
+  int processes_ = -1;                            // shared by all probes; borrowed
+  std::set<std::uint64_t> admitted_;              // this probe's keys there
+  std::array<Fd, compile::program_roles> programs_;
 };
 
 }  // namespace diagnose::attach

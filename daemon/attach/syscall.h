@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bpf/bpf.h>
+#include <cstdint>
 
 #include "base/fd.h"
 
@@ -15,7 +16,8 @@ template <typename Options>
   return options;
 }
 
-// A program that does nothing, loaded for uprobe_multi links; no descriptor and errno if the kernel refuses.
-[[nodiscard]] Fd load_empty_program();
+// A program that does nothing, loaded for links of `attach_type` (link.h); no descriptor and errno if the kernel
+// refuses.
+[[nodiscard]] Fd load_empty_program(std::uint32_t attach_type);
 
 }  // namespace diagnose::attach

@@ -29,8 +29,12 @@ inline constexpr std::size_t series_per_instrument = 1000;
 inline constexpr std::size_t series_per_host = 100'000;
 
 // Targets.
-inline constexpr std::size_t sites_per_probe = 10'000;      // beyond: the probe fails and says so
+inline constexpr std::size_t sites_per_probe = 10'000;  // beyond: the probe fails and says so
+inline constexpr std::size_t surveyed_files = 1'000;    // whose traits are remembered; beyond: all are forgotten
+inline constexpr std::size_t callers_per_probe =
+    2'000;  // call sites found or learnt; beyond: the exits are probed instead
 inline constexpr std::size_t processes_per_probe = 10'000;  // beyond: the rest is told in `status`
+inline constexpr std::size_t sites_read_back = 2'000;       // of a process, from its memory; the rest is taken on trust
 inline constexpr std::size_t function_bytes = 16U << 20U;   // a larger symbol is no function
 
 // Control socket.  Beyond: the message is refused and the connection closed.
@@ -38,10 +42,23 @@ inline constexpr std::size_t control_message_bytes = 1U << 20U;
 inline constexpr std::size_t control_clients = 64;
 inline constexpr std::size_t client_backlog_bytes = 4U << 20U;  // a slow follower loses records, counted
 
+// Calls and records.
+inline constexpr std::size_t frames_per_thread = 64;  // open calls of one probe on one thread; deeper ones are lost
+// Of one probe; more are dropped and counted.  Half of what the loop can take: 5,000 each 5 ms.
+inline constexpr std::uint64_t records_per_second = 500'000;
+
 // Ring.
 // Its size is RING_BYTES in bpf/contract.h; beyond: LOSS_RING_FULL.
 inline constexpr std::size_t drain_records = 5'000;  // in one turn of the loop, so that control stays quick
 inline constexpr auto drain_pause = 5ms;  // between turns: a busy ring costs 200 wake-ups a second, an idle one none
+
+// Overhead, as fractions of one core.  Beyond, for `overhead_patience`: the probe, or the dearest of all, is detached.
+inline constexpr double probe_overhead = 0.05;
+inline constexpr double host_overhead = 0.20;      // all probes together
+inline constexpr double overhead_most = 1000;      // that a spec may ask for: more cores than any host has
+inline constexpr auto overhead_patience = 2s;      // a burst is no reason
+inline constexpr auto overhead_look = 500ms;       // while something is hit
+inline constexpr auto overhead_look_longest = 4s;  // while nothing is: an idle daemon sleeps
 
 // Time.
 inline constexpr auto default_lifespan = 10min;

@@ -74,7 +74,7 @@ bool wants_one_unit(Op op) {
 
 class Checker {
  public:
-  explicit Checker(TextLimits texts) : texts_(texts) {}
+  Checker(TextLimits texts, Abi abi) : texts_(texts), abi_(abi) {}
 
   Checked run(const Node& tree) {
     checked_.root = visit(tree);
@@ -124,13 +124,14 @@ class Checker {
   }
 
   TypedPtr name(const Node& node) {
-    TypedPtr value = named_value(node.text, node.position);
+    TypedPtr value = named_value(node.text, node.position, abi_);
     if (!value) {
-      checked_.issues.push_back(unknown_name(node.text, node.position));
+      checked_.issues.push_back(unknown_name(node.text, node.position, abi_));
       return nullptr;
     }
     if (value->op == Op::result && !checked_.result_at) checked_.result_at = node.position;
     if (value->op == Op::elapsed && !checked_.elapsed_at) checked_.elapsed_at = node.position;
+    if (value->op == Op::error && !checked_.error_at) checked_.error_at = node.position;
     return value;
   }
 
@@ -520,6 +521,7 @@ class Checker {
   }
 
   TextLimits texts_;
+  Abi abi_;
   Checked checked_;
 };
 
@@ -559,12 +561,13 @@ TypedPtr unary(Op op, Type type, TypedPtr operand) {
   return make(op, type, position, std::move(operand));
 }
 
-Checked check(const Node& tree, TextLimits texts) {
-  return Checker(texts).run(tree);
+Checked check(const Node& tree, TextLimits texts, Abi abi) {
+  return Checker(texts, abi).run(tree);
 }
 
 bool can_be_null(const Typed& value) {
   if (value.op == Op::null_ || value.op == Op::read || value.op == Op::string) return true;
+  if (value.op == Op::result && value.value != 0) return true;
   const bool divides = value.op == Op::divide || value.op == Op::modulo;
   if (divides && value.children[1]->op != Op::constant) return true;
   return std::any_of(value.children.begin(), value.children.end(),

@@ -18,10 +18,11 @@ enum class Op {
   constant,  // `value`
   null_,
   text,      // a literal: `text`
-  argument,  // number `value`, in its register at the call
+  argument,  // number `value`; from lower on the x86 encoding of its register at the call
   saved,     // the same from slot `value` of the frame; made by lower
-  result,
+  result,    // null in an error if `value`
   elapsed,
+  error,
   start,
   now,
   pid,
@@ -87,11 +88,11 @@ struct TextLimits {
 struct Checked {
   TypedPtr root;  // null if there are issues
   std::vector<Issue> issues;
-  // Where the expression first mentions what only a return event knows.
-  std::optional<std::size_t> result_at, elapsed_at;
+  // Where the expression first mentions what is known only at the end of a call.
+  std::optional<std::size_t> result_at, elapsed_at, error_at;
 };
 
-[[nodiscard]] Checked check(const Node& tree, TextLimits texts);
+[[nodiscard]] Checked check(const Node& tree, TextLimits texts, Abi abi);
 
 // Type of a literal or default made by the compiler itself.
 [[nodiscard]] TypedPtr constant(std::int64_t value, Type type);

@@ -22,13 +22,17 @@ struct Named {
 
 constexpr Type comm_type{.kind = TypeKind::text, .bytes = 0, .is_signed = false, .is_time = false, .text_bytes = 16};
 
-constexpr std::array<Named, 18> names = {{{"arg0", Op::argument, long_type, 0},
+constexpr std::array<Named, 22> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"arg1", Op::argument, long_type, 1},
                                           {"arg2", Op::argument, long_type, 2},
                                           {"arg3", Op::argument, long_type, 3},
                                           {"arg4", Op::argument, long_type, 4},
                                           {"arg5", Op::argument, long_type, 5},
+                                          {"arg6", Op::argument, long_type, 6},
+                                          {"arg7", Op::argument, long_type, 7},
+                                          {"arg8", Op::argument, long_type, 8},
                                           {"result", Op::result, long_type},
+                                          {"error", Op::error, boolean_type},
                                           {"elapsed", Op::elapsed, time_type},
                                           {"start", Op::start, time_type},
                                           {"now", Op::now, time_type},
@@ -41,6 +45,15 @@ constexpr std::array<Named, 18> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"false", Op::constant, boolean_type, 0},
                                           {"null", Op::null_, null_type}}};
 constexpr std::array<std::string_view, 5> functions = {"str", "mag", "min", "max", "abs"};
+
+// The last argument that a register carries.
+std::int64_t last_argument(Abi abi) {
+  return abi == Abi::go ? 8 : 5;
+}
+
+bool is_known(const Named& named, Abi abi) {
+  return named.op != Op::argument || named.value <= last_argument(abi);
+}
 
 // Levenshtein's distance.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -78,9 +91,9 @@ std::string cut(const std::string& name) {
 
 }  // namespace
 
-TypedPtr named_value(const std::string& name, std::size_t position) {
+TypedPtr named_value(const std::string& name, std::size_t position, Abi abi) {
   for (const Named& known : names) {
-    if (known.name != name) continue;
+    if (known.name != name || !is_known(known, abi)) continue;
     auto value = std::make_unique<Typed>();
     value->op = known.op;
     value->type = known.type;
@@ -91,12 +104,16 @@ TypedPtr named_value(const std::string& name, std::size_t position) {
   return nullptr;
 }
 
-Issue unknown_name(const std::string& name, std::size_t position) {
-  static const std::set<std::string_view> later = {"error", "exe", "cgroup", "depth", "caller", "ustack"};
+Issue unknown_name(const std::string& name, std::size_t position, Abi abi) {
+  static const std::set<std::string_view> later = {"exe", "cgroup", "depth", "caller", "ustack"};
   if (later.contains(name)) return {position, cut(name), "not known to this version", "leave it out"};
   const bool numbered = name.size() > 3 && name.starts_with("arg") &&
                         std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (numbered) {
+    if (abi == Abi::go) {
+      return {position, cut(name), "only the first nine integers and pointers are passed in registers",
+              "use `arg0` to `arg8`"};
+    }
     return {position, cut(name), "only the first six integers and pointers are passed in registers",
             "use `arg0` to `arg5`"};
   }
@@ -104,7 +121,9 @@ Issue unknown_name(const std::string& name, std::size_t position) {
     return {position, cut(name), "is a function", "write `" + name + "(...)`"};
   }
   std::vector<std::string_view> known;
-  for (const Named& entry : names) known.push_back(entry.name);
+  for (const Named& entry : names) {
+    if (is_known(entry, abi)) known.push_back(entry.name);
+  }
   const std::string near = nearest(name, known);
   if (!near.empty()) return {position, cut(name), "unknown name", "did you mean `" + near + "`?"};
   return {position, cut(name),
@@ -115,7 +134,7 @@ Issue unknown_name(const std::string& name, std::size_t position) {
 Issue unknown_function(const std::string& name, std::size_t position) {
   static const std::set<std::string_view> later = {"len", "startswith", "hex", "sizeof"};
   if (later.contains(name)) return {position, cut(name), "not known to this version", "leave it out"};
-  if (named_value(name, position)) return {position, cut(name), "is no function", "remove the parentheses"};
+  if (named_value(name, position, Abi::go)) return {position, cut(name), "is no function", "remove the parentheses"};
   const std::string near = nearest(name, functions);
   if (!near.empty()) return {position, cut(name), "unknown function", "did you mean `" + near + "`?"};
   return {position, cut(name), "unknown function; a probe cannot call into its target",

@@ -9,10 +9,10 @@
 
 namespace diagnose::compile {
 
-// The value that `name` stands for; nullptr if it is unknown.
-[[nodiscard]] TypedPtr named_value(const std::string& name, std::size_t position);
+// The value that `name` stands for; nullptr if it is unknown.  Names of arguments depend on `abi`.
+[[nodiscard]] TypedPtr named_value(const std::string& name, std::size_t position, Abi abi = Abi::system_v);
 
-[[nodiscard]] Issue unknown_name(const std::string& name, std::size_t position);
+[[nodiscard]] Issue unknown_name(const std::string& name, std::size_t position, Abi abi);
 [[nodiscard]] Issue unknown_function(const std::string& name, std::size_t position);
 
 }  // namespace diagnose::compile

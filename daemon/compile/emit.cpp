@@ -181,10 +181,10 @@ std::optional<Function> emit_admit(const Lowered& instrument) {
   return function.finish();
 }
 
-Function emit_capture(const std::vector<std::int64_t>& arguments) {
+Function emit_capture(const std::vector<std::uint8_t>& registers) {
   Assembler code;
-  for (std::size_t slot = 0; slot < arguments.size(); ++slot) {
-    code.load(BPF_REG_0, BPF_REG_1, argument_offset(arguments[slot]), 8);
+  for (std::size_t slot = 0; slot < registers.size(); ++slot) {
+    code.load(BPF_REG_0, BPF_REG_1, register_offset(registers[slot]), 8);
     code.store(BPF_REG_2, static_cast<std::int32_t>(sizeof(frame) + 8 * slot), BPF_REG_0);
   }
   code.constant(BPF_REG_0, 1);

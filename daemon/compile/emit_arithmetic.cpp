@@ -94,10 +94,11 @@ bool is_leaf(const Typed& node) {
     case Op::constant:
     case Op::argument:
     case Op::saved:
-    case Op::result:
     case Op::elapsed:
     case Op::start:
       return true;
+    case Op::result:
+      return node.value == 0;
     default:
       return false;
   }

@@ -11,6 +11,8 @@
 namespace diagnose::compile {
 namespace {
 
+static_assert(OUTCOME_RETURNED == 1 && OUTCOME_RESULT_UNKNOWN == 2 && OUTCOME_ERROR == 3);
+
 Op mirrored(Op op) {
   switch (op) {
     case Op::less:
@@ -53,11 +55,12 @@ Needs needs_of(const Typed& value) {
   Needs needs;
   switch (value.op) {
     case Op::argument:
-    case Op::result:
       needs.ctx = true;
       break;
     case Op::saved:
+    case Op::result:
     case Op::elapsed:
+    case Op::error:
     case Op::start:
       needs.frame = true;
       break;
@@ -80,11 +83,13 @@ Needs needs_of(const Typed& value) {
   return needs;
 }
 
-std::int32_t argument_offset(std::int64_t number) {
-  static constexpr std::array<std::int32_t, 6> offsets = {offsetof(pt_regs, rdi), offsetof(pt_regs, rsi),
-                                                          offsetof(pt_regs, rdx), offsetof(pt_regs, rcx),
-                                                          offsetof(pt_regs, r8),  offsetof(pt_regs, r9)};
-  return offsets[static_cast<std::size_t>(number)];
+std::int32_t register_offset(std::uint8_t encoding) {
+  static constexpr std::array<std::int32_t, 16> offsets = {
+      offsetof(pt_regs, rax), offsetof(pt_regs, rcx), offsetof(pt_regs, rdx), offsetof(pt_regs, rbx),
+      offsetof(pt_regs, rsp), offsetof(pt_regs, rbp), offsetof(pt_regs, rsi), offsetof(pt_regs, rdi),
+      offsetof(pt_regs, r8),  offsetof(pt_regs, r9),  offsetof(pt_regs, r10), offsetof(pt_regs, r11),
+      offsetof(pt_regs, r12), offsetof(pt_regs, r13), offsetof(pt_regs, r14), offsetof(pt_regs, r15)};
+  return offsets[encoding];
 }
 
 Registers Registers::of(bool calls) {
@@ -98,10 +103,17 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
   switch (node.op) {
     case Op::null_:
       return code_.jump(null_);
+    case Op::result:
+      if (node.value != 0) return result_or_null(to);
+      return leaf_load(to, node);
+    case Op::error:
+      // One more and a shift: of enum outcome's 1, 2, 3 only OUTCOME_ERROR, the 3, makes 1.
+      code_.load(to, registers_.frame, offsetof(frame, outcome), 4);
+      code_.alu_constant(BPF_ADD, to, 1);
+      return code_.alu_constant(BPF_RSH, to, 2);
     case Op::constant:
     case Op::argument:
     case Op::saved:
-    case Op::result:
     case Op::elapsed:
     case Op::start:
       return leaf_load(to, node);
@@ -155,9 +167,9 @@ void ExpressionEmitter::leaf_load(Register to, const Typed& node) {
     case Op::constant:
       return code_.constant(to, node.value);
     case Op::argument:
-      return code_.load(to, registers_.ctx, argument_offset(node.value), 8);
+      return code_.load(to, registers_.ctx, register_offset(static_cast<std::uint8_t>(node.value)), 8);
     case Op::result:
-      return code_.load(to, registers_.ctx, offsetof(pt_regs, rax), 8);
+      return code_.load(to, registers_.frame, offsetof(frame, result), 8);
     case Op::elapsed:
       return code_.load(to, registers_.frame, offsetof(frame, elapsed_ns), 8);
     case Op::start:
@@ -166,6 +178,13 @@ void ExpressionEmitter::leaf_load(Register to, const Typed& node) {
       return code_.load(to, registers_.frame,
                         static_cast<std::int32_t>(sizeof(frame) + 8 * static_cast<std::size_t>(node.value)), 8);
   }
+}
+
+// At an end that may be an error.
+void ExpressionEmitter::result_or_null(Register to) {
+  code_.load(to, registers_.frame, offsetof(frame, outcome), 4);
+  code_.jump_if_constant(BPF_JEQ, to, OUTCOME_ERROR, null_);
+  code_.load(to, registers_.frame, offsetof(frame, result), 8);
 }
 
 void ExpressionEmitter::helper_value(const Typed& node, Register to) {

@@ -61,6 +61,7 @@ class ExpressionEmitter {
 
   Operands operands(const Typed& left, const Typed& right, std::size_t depth, bool immediate);
   void leaf_load(Register to, const Typed& node);
+  void result_or_null(Register to);
   void helper_value(const Typed& node, Register to);
   void read(const Typed& node, Register to);
   void address(const Typed& node);  // into r3
@@ -88,8 +89,8 @@ class ExpressionEmitter {
   bool stack_is_full_ = false;
 };
 
-// Where argument `number` is in struct pt_regs (System V x86-64 ABI 3.2.3).
-[[nodiscard]] std::int32_t argument_offset(std::int64_t number);
+// Where the register of this x86 encoding is in struct pt_regs.
+[[nodiscard]] std::int32_t register_offset(std::uint8_t encoding);
 
 // A single load or constant.
 [[nodiscard]] bool is_leaf(const Typed& node);

@@ -31,9 +31,14 @@ struct Expressions {
 
 class InstrumentCompiler {
  public:
-  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, SavedValues& saved,
+  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, Abi abi, SavedValues& saved,
                      std::vector<spec::Fault>& faults)
-      : probe_(probe), instrument_(instrument), saved_(saved), faults_(faults), faults_before_(faults.size()) {}
+      : probe_(probe),
+        instrument_(instrument),
+        abi_(abi),
+        saved_(saved),
+        faults_(faults),
+        faults_before_(faults.size()) {}
 
   Evaluation run() {
     expressions();
@@ -61,17 +66,22 @@ class InstrumentCompiler {
       fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
       return nullptr;
     }
-    Checked checked = check(**tree, texts);
+    Checked checked = check(**tree, texts, abi_);
     for (const Issue& issue : checked.issues) {
       fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
     }
-    if (checked.result_at) made_.uses_result = true;
+    if (checked.result_at) {
+      made_.uses_result = true;
+      if (!result_place_) result_place_ = advanced(text.place, *checked.result_at);
+    }
+    if (checked.error_at) mentions_error_ = true;
     mention("result", checked.result_at, text);
     mention("elapsed", checked.elapsed_at, text);
+    mention("error", checked.error_at, text);
     return std::move(checked.root);
   }
 
-  // The first of the names that only a return event knows.
+  // The first of the names that are known only at the end of a call.
   void mention(const char* name, std::optional<std::size_t> at, const spec::Text& text) {
     if (!at) return;
     if (!mentioned_) mentioned_ = {name, advanced(text.place, *at)};
@@ -160,20 +170,45 @@ class InstrumentCompiler {
   }
 
   void phase() {
-    const bool at_call = instrument_.event ? *instrument_.event == spec::Event::call : !mentioned_;
+    made_.phase = wanted_phase();
+    const bool at_call = made_.phase == Phase::call;
     if (at_call && mentioned_) {
       const bool by_default = instrument_.type == InstrumentType::histogram && !instrument_.value;
       return fail(mentioned_->second, std::string("`") + mentioned_->first + "`",
                   by_default ? "a histogram without `value` shows it, and it is not known at the call"
                              : "not known at the call",
-                  by_default ? "add `value:`, or write `event: return`" : "write `event: return`");
+                  by_default        ? "add `value:`, or write `event: return`"
+                  : mentions_error_ ? "write `event: end`"
+                                    : "write `event: return`");
     }
-    made_.phase = at_call ? Phase::call : Phase::return_;
+    if (made_.phase == Phase::error && result_place_) {
+      return fail(*result_place_, "`result`", "a call that was left by an error has none",
+                  "write `event: return`, or leave it out");
+    }
     made_.needs_frame = !at_call;
     place(made_of_.where);
     place(made_of_.value);
     for (const TypedPtr& label : made_of_.labels) place(label);
     for (const TypedPtr& field : made_of_.fields) place(field);
+  }
+
+  // The earliest at which everything is known, unless the user says.
+  [[nodiscard]] Phase wanted_phase() const {
+    if (!instrument_.event) {
+      if (mentions_error_) return Phase::end;
+      return mentioned_ ? Phase::return_ : Phase::call;
+    }
+    switch (*instrument_.event) {
+      case spec::Event::call:
+        break;
+      case spec::Event::return_:
+        return Phase::return_;
+      case spec::Event::error:
+        return Phase::error;
+      case spec::Event::end:
+        return Phase::end;
+    }
+    return Phase::call;
   }
 
   void place(const TypedPtr& value) {
@@ -267,26 +302,30 @@ class InstrumentCompiler {
 
   const spec::Probe& probe_;
   const spec::Instrument& instrument_;
+  Abi abi_;
   SavedValues& saved_;
   std::vector<spec::Fault>& faults_;
   std::size_t faults_before_;
   Expressions made_of_;
   std::optional<std::pair<const char*, spec::Place>> mentioned_;
+  std::optional<spec::Place> result_place_;
+  bool mentions_error_ = false;
   Lowered lowered_;
   Evaluation made_;
 };
 
 }  // namespace
 
-Evaluated evaluate(const spec::Probe& probe) {
+Evaluated evaluate(const spec::Probe& probe, Abi abi) {
   Evaluated evaluated;
-  SavedValues saved;
+  SavedValues saved(abi);
   for (const spec::Instrument& instrument : probe.instruments) {
-    InstrumentCompiler compiler(probe, instrument, saved, evaluated.faults);
+    InstrumentCompiler compiler(probe, instrument, abi, saved, evaluated.faults);
     evaluated.probe.instruments.push_back(compiler.run());
   }
   evaluated.probe.saved = saved.saved();
-  if (!saved.arguments().empty()) evaluated.probe.capture = emit_capture(saved.arguments());
+  evaluated.probe.entry_registers = saved.entry_registers();
+  if (!evaluated.probe.saved.empty()) evaluated.probe.capture = emit_capture(saved.registers());
   return evaluated;
 }
 

@@ -1,7 +1,7 @@
 // The typed front end: expressions of a spec -> one BPF function that evaluates them.  parse -> check -> lower -> emit.
 //
 // The function's contract with the stencils in bpf/ (it fills their hole `evaluate`):
-//   r1 = struct pt_regs *      registers at the site
+//   r1 = struct pt_regs *      registers at the site; 0 at the end of a call
 //   r2 = struct frame *        the call's frame, or 0 in a call event (never touched there)
 //   r3 = out                   for a fold: struct evaluation on the caller's stack; for a record: the payload in the
 //   ring r4 = u64 *ledger           for counting LOSS_UNREADABLE and LOSS_REFUSED r0 : 0 skip (where is false, a value
@@ -21,7 +21,11 @@
 
 namespace diagnose::compile {
 
-enum class Phase { call, return_ };
+// When an instrument runs.
+enum class Phase { call, return_, error, end };  // `end`: at a return and at an error
+
+// How arguments and results are passed.
+enum class Abi { system_v, go };  // Go's ABIInternal: rax, rbx, rcx, rdi, rsi, r8, r9, r10, r11; the result in rax
 
 // What a value is; widths and signs as in C.  Part of the typed front end that debug information fills later.
 enum class TypeKind { integer, boolean, text, nothing };
@@ -48,7 +52,7 @@ struct Saved {
 struct Evaluation {
   Phase phase = Phase::call;
   bool fold = true;           // false: a record through the ring
-  bool uses_result = false;   // the result is known at a `ret` only, not at a jump to another function
+  bool uses_result = false;   // it may be unknown: at a jump to another function, or overwritten
   bool needs_frame = false;   // elapsed, saved values, or a return event
   bool unit_is_time = false;  // the value is nanoseconds
   bool value_is_signed = true;
@@ -69,16 +73,19 @@ struct ProbeEvaluation {
   std::vector<Evaluation> instruments;  // in the order of the spec
   std::vector<Saved> saved;             // slots of the frame, shared by the instruments
   std::optional<Function> capture;      // (ctx, frame, 0, ledger) -> 1: fills frame->saved at the call; nullopt if none
+  // Registers (bit = x86 encoding) that are read at the call: those of arguments.
+  std::uint16_t entry_registers = 0;
 };
 
 // Checks and compiles every instrument of `probe`; all faults at once, each with the place of the expression (column
-// advanced into it).  A probe with `end` and `return` events compiles both as Phase::return_.
-// In this version names are: arg0..arg5, result, elapsed, start, now, pid, tid, uid, comm, cpu, true, false, null.
+// advanced into it).
+// In this version names are: arg0..arg5 (arg8 in Go), result, elapsed, error, start, now, pid, tid, uid, comm, cpu,
+// true, false, null.
 struct Evaluated {
   ProbeEvaluation probe;
   std::vector<spec::Fault> faults;  // empty: `probe` is usable
 };
-[[nodiscard]] Evaluated evaluate(const spec::Probe& probe);
+[[nodiscard]] Evaluated evaluate(const spec::Probe& probe, Abi abi = Abi::system_v);
 
 // One instruction a line, with its number and jump targets, in the kernel's own syntax ("r0 = *(u64 *)(r1 +112)").
 // Stable text: golden-tested, printed by `explain --bpf`.

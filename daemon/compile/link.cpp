@@ -1,5 +1,6 @@
 #include "compile/link.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -24,8 +25,8 @@ constexpr bpf_insn move_number(std::uint8_t to, std::int32_t number) {
           .imm = number};
 }
 
-constexpr bpf_insn load_word(std::uint8_t to, std::uint8_t base, std::size_t offset) {
-  return {.code = BPF_LDX | BPF_MEM | BPF_DW,
+constexpr bpf_insn load_half_word(std::uint8_t to, std::uint8_t base, std::size_t offset) {
+  return {.code = BPF_LDX | BPF_MEM | BPF_W,
           .dst_reg = static_cast<std::uint8_t>(to & 0xfU),
           .src_reg = static_cast<std::uint8_t>(base & 0xfU),
           .off = static_cast<std::int16_t>(offset),
@@ -40,9 +41,8 @@ constexpr bpf_insn atomic_add(std::uint8_t base, std::size_t offset, std::uint8_
           .imm = BPF_ADD};
 }
 
-// Compares with 0, where it compares.
-constexpr bpf_insn jump(std::uint8_t code, std::uint8_t left, std::int16_t over) {
-  return {.code = code, .dst_reg = static_cast<std::uint8_t>(left & 0xfU), .src_reg = 0, .off = over, .imm = 0};
+constexpr bpf_insn jump(std::uint8_t code, std::uint8_t left, std::int32_t right, std::int16_t over) {
+  return {.code = code, .dst_reg = static_cast<std::uint8_t>(left & 0xfU), .src_reg = 0, .off = over, .imm = right};
 }
 
 constexpr bpf_insn local_call = {
@@ -106,12 +106,12 @@ Linker::Number Linker::add_sequence(const std::vector<Body>& bodies) {
     const std::vector<bpf_insn> call = {move_register(BPF_REG_1, BPF_REG_6), move_register(BPF_REG_2, BPF_REG_7),
                                         move_number(BPF_REG_3, 0), move_register(BPF_REG_4, BPF_REG_8), local_call};
     if (body.needs_result) {
-      // returned != 0: over the three that count the loss, to the call; else count, and over the call.
-      code.push_back(load_word(BPF_REG_1, BPF_REG_7, offsetof(frame, returned)));
-      code.push_back(jump(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, 3));
+      // Known: over the three that count the loss, to the call; else count, and over the call.
+      code.push_back(load_half_word(BPF_REG_1, BPF_REG_7, offsetof(frame, outcome)));
+      code.push_back(jump(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, OUTCOME_RESULT_UNKNOWN, 3));
       code.push_back(move_number(BPF_REG_1, 1));
       code.push_back(atomic_add(BPF_REG_8, (LEDGER_LOST_FIRST + unsigned{LOSS_RESULT}) * 8, BPF_REG_1));
-      code.push_back(jump(BPF_JMP | BPF_JA, 0, static_cast<std::int16_t>(call.size())));
+      code.push_back(jump(BPF_JMP | BPF_JA, 0, 0, static_cast<std::int16_t>(call.size())));
     }
     code.insert(code.end(), call.begin(), call.end());
     piece.calls.emplace_back(code.size() - 1, body.function);
@@ -137,12 +137,16 @@ Linked Linker::link() const {
       const auto from = static_cast<std::int64_t>(starts[number] + at + 1);
       linked.instructions[starts[number] + at].imm =
           static_cast<std::int32_t>(static_cast<std::int64_t>(starts[callee]) - from);
+      linked.functions.push_back(static_cast<std::uint32_t>(starts[callee]));
     }
     for (Linked::MapUse map : piece.maps) {
       map.at += starts[number];
       linked.maps.push_back(map);
     }
   }
+  linked.functions.push_back(0);
+  std::sort(linked.functions.begin(), linked.functions.end());
+  linked.functions.erase(std::unique(linked.functions.begin(), linked.functions.end()), linked.functions.end());
   return linked;
 }
 

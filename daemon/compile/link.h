@@ -21,6 +21,7 @@ struct Linked {
   };
   std::vector<bpf_insn> instructions;
   std::vector<MapUse> maps;
+  std::vector<std::uint32_t> functions;  // where each begins, ascending; 0 is the entry
 };
 
 class Linker {
@@ -41,7 +42,7 @@ class Linker {
   // A function that calls each of `bodies` with its own arguments, in order.  One that is called as it is, is its own.
   struct Body {
     Number function = 0;
-    bool needs_result = false;  // at a jump to another function it is counted as LOSS_RESULT instead
+    bool needs_result = false;  // where the result is unknown it is counted as LOSS_RESULT instead
   };
   Number add_sequence(const std::vector<Body>& bodies);
 

@@ -75,6 +75,8 @@ std::string helper_name(int number) {
       return "bpf_ktime_get_coarse_ns";
     case 174:
       return "bpf_get_attach_cookie";
+    case 181:
+      return "bpf_loop";
     default:
       return "bpf_helper";
   }
@@ -120,9 +122,10 @@ std::string jump(const bpf_insn& instruction, std::size_t at, bool wide) {
          jump_target(at, instruction.off);
 }
 
-std::string wide_load(const bpf_insn& low, const bpf_insn& high) {
+std::string wide_load(const bpf_insn& low, const bpf_insn& high, std::size_t at) {
   const std::string to = reg(low.dst_reg) + " = ";
   if (low.src_reg == BPF_PSEUDO_MAP_FD) return to + "map[fd:" + std::to_string(low.imm) + "]";
+  if (low.src_reg == BPF_PSEUDO_FUNC) return to + "function" + jump_target(at, low.imm).substr(4);
   const std::uint64_t bits =
       static_cast<std::uint64_t>(static_cast<std::uint32_t>(high.imm)) << 32U | static_cast<std::uint32_t>(low.imm);
   return to + hex(bits) + " ll";
@@ -166,7 +169,7 @@ std::string listing(const std::vector<bpf_insn>& instructions) {
     const bool wide = instruction.code == (BPF_LD | BPF_DW | BPF_IMM) && at + 1 < instructions.size();
     const std::string number = std::to_string(at);
     text += std::string(number.size() < 4 ? 4 - number.size() : 0, ' ') + number + ": " +
-            (wide ? wide_load(instruction, instructions[at + 1]) : one(instruction, at)) + "\n";
+            (wide ? wide_load(instruction, instructions[at + 1], at) : one(instruction, at)) + "\n";
     if (wide) ++at;
   }
   return text;

@@ -1,6 +1,7 @@
 #include "compile/lower.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -25,6 +26,14 @@ event::ColumnType column_type(const Typed& value) {
   return event::ColumnType::signed_integer;
 }
 
+// Where argument `number` is at the call, x86 encoding: System V x86-64 ABI 3.2.3; Go's abi-internal.md.
+std::uint8_t register_of(Abi abi, std::int64_t number) {
+  static constexpr std::array<std::uint8_t, 6> system_v = {7, 6, 2, 1, 8, 9};
+  static constexpr std::array<std::uint8_t, 9> go = {0, 3, 1, 7, 6, 8, 9, 10, 11};
+  const auto index = static_cast<std::size_t>(number);
+  return abi == Abi::go ? go[index] : system_v[index];
+}
+
 std::int64_t floored(double bound) {
   const double whole = std::floor(bound);
   if (whole >= 0x1p63) return std::numeric_limits<std::int64_t>::max();
@@ -36,14 +45,29 @@ std::int64_t floored(double bound) {
 
 void SavedValues::place(Typed& value, Phase phase) {
   if (value.op == Op::start && phase == Phase::call) value.op = Op::now;
-  if (value.op == Op::argument && phase == Phase::return_) {
-    const auto found = std::find(arguments_.begin(), arguments_.end(), value.value);
-    const auto slot = found - arguments_.begin();
-    if (found == arguments_.end()) arguments_.push_back(value.value);
-    value.op = Op::saved;
-    value.value = slot;
-  }
+  if (value.op == Op::result && phase == Phase::end) value.value = 1;
+  if (value.op == Op::argument) place_argument(value, phase);
   for (const TypedPtr& child : value.children) place(*child, phase);
+}
+
+void SavedValues::place_argument(Typed& value, Phase phase) {
+  const std::uint8_t reg = register_of(abi_, value.value);
+  entry_registers_ = static_cast<std::uint16_t>(entry_registers_ | 1U << reg);
+  if (phase == Phase::call) {
+    value.value = reg;
+    return;
+  }
+  const auto found = std::find(arguments_.begin(), arguments_.end(), value.value);
+  const auto slot = found - arguments_.begin();
+  if (found == arguments_.end()) arguments_.push_back(value.value);
+  value.op = Op::saved;
+  value.value = slot;
+}
+
+std::vector<std::uint8_t> SavedValues::registers() const {
+  std::vector<std::uint8_t> registers;
+  for (const std::int64_t argument : arguments_) registers.push_back(register_of(abi_, argument));
+  return registers;
 }
 
 std::vector<Saved> SavedValues::saved() const {

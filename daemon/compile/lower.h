@@ -34,12 +34,22 @@ struct Lowered {
 // The values of the call that a probe's return events need; slots of the frame.
 class SavedValues {
  public:
-  // Rewrites `value` for `phase`: at the return arguments come from the frame; at the call it has just started.
+  explicit SavedValues(Abi abi) : abi_(abi) {}
+
+  // Rewrites `value` for `phase`: arguments are registers at the call, at its end they come from the frame; at the call
+  // it has just started; at an error there is no result.
   void place(Typed& value, Phase phase);
-  [[nodiscard]] const std::vector<std::int64_t>& arguments() const { return arguments_; }
+  // By slot: x86 encodings.
+  [[nodiscard]] std::vector<std::uint8_t> registers() const;
+  // All registers that are read at the call; bit = encoding.
+  [[nodiscard]] std::uint16_t entry_registers() const { return entry_registers_; }
   [[nodiscard]] std::vector<Saved> saved() const;
 
  private:
+  void place_argument(Typed& value, Phase phase);
+
+  Abi abi_;
+  std::uint16_t entry_registers_ = 0;
   std::vector<std::int64_t> arguments_;  // by slot: the argument's number
 };
 

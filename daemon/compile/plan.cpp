@@ -1,6 +1,8 @@
 #include "compile/plan.h"
 
 #include <algorithm>
+#include <bit>
+#include <initializer_list>
 
 #include "bpf/contract.h"
 
@@ -9,6 +11,10 @@ namespace {
 
 // Sites that need more than their cookie (jumps out of the function): each once, with room for modules that come later.
 constexpr std::uint32_t sites_entries = 4096;
+constexpr std::uint32_t entry_sites_entries = 256;  // entries say little, and most of them the same
+
+static_assert(limits::frames_per_thread == FRAMES_PER_THREAD);
+static_assert(2 * limits::callers_per_probe <= CALLERS_MAX, "too many callers can be seen to be too many");
 
 std::uint64_t gauge_mask(spec::GaugeOperation operation, bool value_is_signed) {
   // Order-preserving to unsigned: flip the sign bit; and the other way round for a minimum.
@@ -94,68 +100,187 @@ void plan_series_map(const spec::Probe& probe, const Evaluation& evaluation, int
   }
 }
 
-void plan_maps(const spec::Probe& probe, const ProbeEvaluation& evaluation, bool frames, Plan& plan) {
+std::uint32_t frame_bytes(const ProbeEvaluation& evaluation) {
+  return static_cast<std::uint32_t>(sizeof(frame) + evaluation.saved.size() * 8);
+}
+
+// Where the frames of a probe are, and how many.
+struct Frames {
+  bool wanted = false;
+  Returns returns;
+  std::uint32_t most = 1;
+  std::uint32_t slots = 1;  // a power of two
+
+  [[nodiscard]] bool keyed() const { return returns.frames != FrameKey::thread; }
+};
+
+void plan_frames_map(const ProbeEvaluation& evaluation, const Frames& frames, Plan& plan) {
+  if (frames.keyed()) {
+    plan.maps.push_back({.role = MapRole::keyed_frames,
+                         .type = BPF_MAP_TYPE_HASH,
+                         .key_bytes = sizeof(frame_key),
+                         .value_bytes = frame_bytes(evaluation),
+                         .entries = FRAMES_MAX,
+                         .flags = BPF_F_NO_PREALLOC});
+  } else {
+    plan.maps.push_back(
+        {.role = MapRole::frames,
+         .type = BPF_MAP_TYPE_TASK_STORAGE,
+         .value_bytes = static_cast<std::uint32_t>(sizeof(thread_frames)) + frames.slots * frame_bytes(evaluation),
+         .entries = 0});
+  }
+}
+
+void plan_maps(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Frames& frames, Plan& plan) {
   plan.maps.push_back({.role = MapRole::control, .value_bytes = sizeof(control), .flags = BPF_F_MMAPABLE});
   plan.maps.push_back(
       {.role = MapRole::ledger, .type = BPF_MAP_TYPE_PERCPU_ARRAY, .value_bytes = plan.ledger_words * 8});
+  plan.maps.push_back({.role = MapRole::sites,
+                       .value_bytes = sizeof(site),
+                       .entries = frames.wanted ? sites_entries : entry_sites_entries});
   for (std::size_t index = 0; index < evaluation.instruments.size(); ++index) {
     plan_series_map(probe, evaluation.instruments[index], static_cast<int>(index), plan);
   }
-  if (!frames) return;
-  const auto frame_bytes = static_cast<std::uint32_t>(sizeof(frame) + evaluation.saved.size() * 8);
-  plan.maps.push_back(
-      {.role = MapRole::frames,
-       .type = BPF_MAP_TYPE_TASK_STORAGE,
-       .value_bytes = static_cast<std::uint32_t>(sizeof(thread_frames)) + FRAMES_PER_THREAD * frame_bytes,
-       .entries = 0});
-  plan.maps.push_back({.role = MapRole::sites, .value_bytes = sizeof(site), .entries = sites_entries});
+  if (!frames.wanted) return;
+  plan_frames_map(evaluation, frames, plan);
+  if (!frames.returns.callers) return;
+  plan.maps.push_back({.role = MapRole::callers,
+                       .type = BPF_MAP_TYPE_HASH,
+                       .key_bytes = 8,
+                       .value_bytes = 4,
+                       .entries = CALLERS_MAX,
+                       .flags = BPF_F_NO_PREALLOC});
 }
 
-// The program of one phase: its driver, and the bodies of the instruments that run in it.
-Linked link_phase(const Stencil& driver, int hole, Phase phase, const ProbeEvaluation& evaluation, const Plan& plan,
-                  const Stencils& stencils, bool capture) {
-  Linker linker;
-  const Linker::Number entry = linker.reserve();
-  const Linker::Constants frame = {{CONSTANT_FRAME_SIZE, sizeof(struct frame) + evaluation.saved.size() * 8}};
-  Linker::Holes driver_holes;
-  std::vector<Linker::Body> bodies;
-  for (std::size_t index = 0; index < plan.instruments.size(); ++index) {
-    const Evaluation& compiled = evaluation.instruments[index];
-    const InstrumentPlan& instrument = plan.instruments[index];
-    if (compiled.phase != phase) continue;
-    Linker::Holes holes = {{HOLE_EVALUATE, linker.add(compiled.evaluate.instructions)}};
-    if (!compiled.fold) holes[HOLE_ADMIT] = linker.add(compiled.admit.instructions);
-    const Linker::Constants constants = {{CONSTANT_BASE, instrument.base},
-                                         {CONSTANT_GAUGE_MASK, instrument.gauge_mask},
-                                         {CONSTANT_RECORD_SIZE, instrument.record_bytes},
-                                         {CONSTANT_INSTRUMENT, index}};
-    bodies.push_back(
-        {.function = linker.add(stencils.get(instrument.stencil), holes, constants, static_cast<int>(index)),
-         .needs_result = compiled.uses_result});
+bool runs_at(Phase phase, int hole) {
+  switch (phase) {
+    case Phase::call:
+      return hole == HOLE_CALL;
+    case Phase::return_:
+      return hole == HOLE_RETURN;
+    case Phase::error:
+      return hole == HOLE_ERROR;
+    case Phase::end:
+      return hole == HOLE_RETURN || hole == HOLE_ERROR;
   }
-  if (!bodies.empty()) driver_holes[hole] = linker.add_sequence(bodies);
-  if (capture && evaluation.capture) driver_holes[HOLE_CAPTURE] = linker.add(evaluation.capture->instructions);
-  linker.add(driver, driver_holes, frame, -1, entry);
-  return linker.link();
+  return false;
+}
+
+// Puts drivers and the bodies of instruments together.
+class ProgramPlanner {
+ public:
+  ProgramPlanner(const ProbeEvaluation& evaluation, const Plan& plan, const Stencils& stencils, const Frames& frames)
+      : evaluation_(evaluation), plan_(plan), stencils_(stencils), frames_(frames) {}
+
+  // A driver, each of `holes` filled with the instruments that run there.
+  [[nodiscard]] Linked link(StencilName driver, std::initializer_list<int> holes) const {
+    Linker linker;
+    const Linker::Number entry = linker.reserve();
+    Linker::Holes filled;
+    for (const int hole : holes) {
+      if (hole == HOLE_CAPTURE) {
+        if (evaluation_.capture) filled[hole] = linker.add(evaluation_.capture->instructions);
+      } else if (const auto bodies = add_bodies(hole, linker); !bodies.empty()) {
+        filled[hole] = linker.add_sequence(bodies);
+      }
+    }
+    const bool stacked = frames_.returns.callers || frames_.returns.trampoline;
+    const bool goroutines = frames_.returns.frames == FrameKey::goroutine;
+    const Linker::Constants constants = {{CONSTANT_FRAME_SIZE, frame_bytes(evaluation_)},
+                                         {CONSTANT_FRAMES_MAX, frames_.most},
+                                         {CONSTANT_FRAMES_MASK, frames_.slots - 1},
+                                         {CONSTANT_STACKED, stacked ? 1 : 0},
+                                         {CONSTANT_GOROUTINES, goroutines ? 1 : 0}};
+    linker.add(stencils_.get(driver), filled, constants, -1, entry);
+    return linker.link();
+  }
+
+ private:
+  [[nodiscard]] std::vector<Linker::Body> add_bodies(int hole, Linker& linker) const {
+    std::vector<Linker::Body> bodies;
+    for (std::size_t index = 0; index < plan_.instruments.size(); ++index) {
+      const Evaluation& compiled = evaluation_.instruments[index];
+      const InstrumentPlan& instrument = plan_.instruments[index];
+      if (!runs_at(compiled.phase, hole)) continue;
+      Linker::Holes holes = {{HOLE_EVALUATE, linker.add(compiled.evaluate.instructions)}};
+      if (!compiled.fold) holes[HOLE_ADMIT] = linker.add(compiled.admit.instructions);
+      const Linker::Constants constants = {{CONSTANT_BASE, instrument.base},
+                                           {CONSTANT_GAUGE_MASK, instrument.gauge_mask},
+                                           {CONSTANT_RECORD_SIZE, instrument.record_bytes},
+                                           {CONSTANT_INSTRUMENT, index}};
+      bodies.push_back(
+          {.function = linker.add(stencils_.get(instrument.stencil), holes, constants, static_cast<int>(index)),
+           .needs_result = compiled.uses_result && hole == HOLE_RETURN});
+    }
+    return bodies;
+  }
+
+  const ProbeEvaluation& evaluation_;
+  const Plan& plan_;
+  const Stencils& stencils_;
+  const Frames& frames_;
+};
+
+void plan_programs(const ProgramPlanner& planner, const Frames& frames, Plan& plan) {
+  if (!frames.wanted) {
+    plan.entry = planner.link(StencilName::on_call, {HOLE_CALL});
+    return;
+  }
+  const bool keyed = frames.keyed();
+  const auto either = [&](StencilName by_thread, StencilName by_key) { return keyed ? by_key : by_thread; };
+  const StencilName entry = frames.returns.callers
+                                ? either(StencilName::on_enter_callers, StencilName::on_enter_callers_keyed)
+                                : either(StencilName::on_enter, StencilName::on_enter_keyed);
+  plan.entry = planner.link(entry, {HOLE_CALL, HOLE_CAPTURE, HOLE_ERROR});
+  // Where a call returns, those that it left behind are found only on one stack.
+  const auto at_return = [&](StencilName by_thread, StencilName by_key) {
+    return keyed ? planner.link(by_key, {HOLE_RETURN}) : planner.link(by_thread, {HOLE_RETURN, HOLE_ERROR});
+  };
+  plan.exit = at_return(StencilName::on_exit, StencilName::on_exit_keyed);
+  if (frames.returns.callers || frames.returns.trampoline) {
+    plan.caller = at_return(StencilName::on_caller, StencilName::on_caller_keyed);
+  }
+  if (keyed) return;
+  plan.unwind = planner.link(StencilName::on_unwind, {HOLE_ERROR});
+  plan.thread_end = planner.link(StencilName::on_thread_end, {});
 }
 
 }  // namespace
 
-Plan plan(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Stencils& stencils) {
+const Linked* Plan::program(ProgramRole role) const {
+  const auto present = [](const std::optional<Linked>& linked) { return linked ? &*linked : nullptr; };
+  switch (role) {
+    case ProgramRole::entry:
+      return &entry;
+    case ProgramRole::exit:
+      return present(exit);
+    case ProgramRole::caller:
+      return present(caller);
+    case ProgramRole::unwind:
+      return present(unwind);
+    case ProgramRole::thread_end:
+      return present(thread_end);
+    case ProgramRole::session:
+      return present(session);
+  }
+  return nullptr;
+}
+
+Plan plan(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Stencils& stencils,
+          const Returns& returns) {
   Plan made;
   made.ledger_words = LEDGER_FIXED_WORDS;
-  bool frames = false;
+  made.records_per_second = probe.limits.records_per_second;
+  Frames frames{.returns = returns};
+  const auto most = std::min<std::size_t>(returns.frames_max, probe.limits.frames);
+  frames.most = static_cast<std::uint32_t>(std::clamp<std::size_t>(most, 1, FRAMES_PER_THREAD));
+  frames.slots = std::bit_ceil(frames.most);
   for (std::size_t index = 0; index < evaluation.instruments.size(); ++index) {
-    frames = frames || evaluation.instruments[index].phase == Phase::return_;
+    frames.wanted = frames.wanted || evaluation.instruments[index].phase != Phase::call;
     made.instruments.push_back(plan_instrument(probe.instruments[index], evaluation.instruments[index], made));
   }
   plan_maps(probe, evaluation, frames, made);
-  made.entry = link_phase(stencils.get(frames ? StencilName::on_enter : StencilName::on_call), HOLE_CALL, Phase::call,
-                          evaluation, made, stencils, frames);
-  if (frames) {
-    made.exit =
-        link_phase(stencils.get(StencilName::on_exit), HOLE_RETURN, Phase::return_, evaluation, made, stencils, false);
-  }
+  plan_programs(ProgramPlanner(evaluation, made, stencils, frames), frames, made);
   return made;
 }
 

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
+#include "bpf/contract.h"
 #include "compile/evaluation.h"
 #include "compile/link.h"
 #include "compile/stencil.h"
@@ -34,16 +36,49 @@ struct InstrumentPlan {
   std::uint32_t record_bytes = 0;  // header and payload, for records
 };
 
+// Under what an open call is kept.
+enum class FrameKey {
+  thread,     // on the thread's stack
+  stack,      // where stacks are switched: the CFA in the process
+  goroutine,  // in Go: the goroutine, and the distance from the end of its stack
+};
+
+// How ends of calls are to be seen, in all processes of the probe together.
+struct Returns {
+  FrameKey frames = FrameKey::thread;
+  bool callers = false;     // at some callers: `caller`, and an entry that looks callers up
+  bool trampoline = false;  // by some trampolines: `caller`
+  bool session = false;
+  std::uint32_t frames_max = FRAMES_PER_THREAD;  // open calls of a thread, 1 to FRAMES_PER_THREAD
+};
+
+// What a program is attached to.
+enum class ProgramRole {
+  entry,       // entries
+  exit,        // exits and tails
+  caller,      // sites behind calls; uretprobes, with CALLER_ANY
+  unwind,      // places of the runtime where frames are left
+  thread_end,  // the raw tracepoint sched_process_exit (and sched_process_exec, whose thread leaves its frames too)
+  session,     // an uprobe session
+};
+inline constexpr std::size_t program_roles = 6;
+
 // Everything that attach/ needs to load one probe.  Plain data.
 struct Plan {
-  Linked entry;                // the program for entry sites
-  std::optional<Linked> exit;  // for exit sites; present when an instrument wants the return
-  std::vector<MapPlan> maps;   // all but the shared ones (records, zeros)
+  Linked entry;
+  // Present when an instrument wants the end of calls: `exit` always, `unwind` and `thread_end` for frames by thread,
+  // `caller` and `session` as asked for.
+  std::optional<Linked> exit, caller, unwind, thread_end, session;
+  std::vector<MapPlan> maps;  // all but the shared ones (records, zeros, processes)
   std::vector<InstrumentPlan> instruments;
   std::uint32_t ledger_words = 0;
   bool records = false;  // some instrument sends records
+  std::uint64_t records_per_second = limits::records_per_second;
+
+  [[nodiscard]] const Linked* program(ProgramRole role) const;  // nullptr: none
 };
 
-[[nodiscard]] Plan plan(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Stencils& stencils);
+[[nodiscard]] Plan plan(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Stencils& stencils,
+                        const Returns& returns = {});
 
 }  // namespace diagnose::compile

@@ -24,16 +24,21 @@
 namespace diagnose::compile {
 namespace {
 
+bool is_wide_load(const bpf_insn& instruction) {
+  return instruction.code == (BPF_LD | BPF_IMM | BPF_DW);
+}
+
 bool is_local_call(const bpf_insn& instruction) {
   return instruction.code == (BPF_JMP | BPF_CALL) && instruction.src_reg == BPF_PSEUDO_CALL;
 }
 
-bool is_move_of(const bpf_insn& instruction, int marker) {
-  return instruction.code == (BPF_ALU64 | BPF_MOV | BPF_K) && (instruction.imm & MARKER_MASK) == marker;
+// A callback's address; relative, as a call's target is.
+bool is_function_load(const bpf_insn& instruction) {
+  return is_wide_load(instruction) && instruction.src_reg == BPF_PSEUDO_FUNC;
 }
 
-bool is_wide_load(const bpf_insn& instruction) {
-  return instruction.code == (BPF_LD | BPF_IMM | BPF_DW);
+bool is_move_of(const bpf_insn& instruction, int marker) {
+  return instruction.code == (BPF_ALU64 | BPF_MOV | BPF_K) && (instruction.imm & MARKER_MASK) == marker;
 }
 
 std::size_t callee_of(std::span<const bpf_insn> program, std::size_t at) {
@@ -46,7 +51,7 @@ class Dissection {
   Dissection(std::span<const bpf_insn> program, const std::map<int, MapRole>& maps) : program_(program), maps_(maps) {
     starts_.push_back(0);
     for (std::size_t at = 0; at < program.size(); ++at) {
-      if (is_local_call(program[at])) starts_.push_back(callee_of(program, at));
+      if (is_local_call(program[at]) || is_function_load(program[at])) starts_.push_back(callee_of(program, at));
     }
     std::sort(starts_.begin(), starts_.end());
     starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
@@ -97,10 +102,11 @@ class Dissection {
     function.instructions.assign(code.begin(), code.end());
     for (std::size_t at = 0; at < code.size(); ++at) {
       const bpf_insn& instruction = code[at];
-      if (is_local_call(instruction)) {
+      if (is_local_call(instruction) || is_function_load(instruction)) {
         const std::size_t callee = callee_of(program_, start + at);
         const int hole = hole_at(callee);
         function.calls.push_back({.at = at, .hole = hole, .local = hole != 0 ? 0 : local_number(callee)});
+        if (is_function_load(instruction)) ++at;
       } else if (is_wide_load(instruction) && instruction.src_reg == BPF_PSEUDO_MAP_FD) {
         function.maps.push_back({.at = at, .role = maps_.at(instruction.imm)});
         ++at;
@@ -132,6 +138,8 @@ struct Stencils::Loaded {
   stencils* skeleton = nullptr;
   Fd exec_link;
   Fd fork_link;
+  std::unique_ptr<btf, decltype(&btf__free)> types{nullptr, btf__free};
+  std::uint32_t function_type = 0;
 
   Loaded() = default;
   Loaded(const Loaded&) = delete;
@@ -165,16 +173,24 @@ Result<std::unique_ptr<Stencils>> Stencils::load() {
          .mend = "Linux 6.6 or later with CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_DEBUG_INFO_BTF is needed"});
   }
   if (auto status = made->take_apart(); !status) return tl::unexpected(status.error());
+  if (auto status = made->describe_functions(); !status) return tl::unexpected(status.error());
   return made;
 }
 
 Status Stencils::take_apart() {
   const auto& maps = loaded_->skeleton->maps;
   const std::map<int, MapRole> roles = {
-      {bpf_map__fd(maps.control), MapRole::control}, {bpf_map__fd(maps.ledger), MapRole::ledger},
-      {bpf_map__fd(maps.records), MapRole::records}, {bpf_map__fd(maps.series), MapRole::series},
-      {bpf_map__fd(maps.zeros), MapRole::zeros},     {bpf_map__fd(maps.frames), MapRole::frames},
-      {bpf_map__fd(maps.sites), MapRole::sites},     {bpf_map__fd(maps.gauges), MapRole::gauges},
+      {bpf_map__fd(maps.control), MapRole::control},
+      {bpf_map__fd(maps.ledger), MapRole::ledger},
+      {bpf_map__fd(maps.records), MapRole::records},
+      {bpf_map__fd(maps.series), MapRole::series},
+      {bpf_map__fd(maps.zeros), MapRole::zeros},
+      {bpf_map__fd(maps.frames), MapRole::frames},
+      {bpf_map__fd(maps.sites), MapRole::sites},
+      {bpf_map__fd(maps.gauges), MapRole::gauges},
+      {bpf_map__fd(maps.callers), MapRole::callers},
+      {bpf_map__fd(maps.processes), MapRole::processes},
+      {bpf_map__fd(maps.keyed_frames), MapRole::keyed_frames},
   };
   const auto& programs = loaded_->skeleton->progs;
   struct Entry {
@@ -185,7 +201,15 @@ Status Stencils::take_apart() {
   const std::array<Entry, stencil_count> entries = {{
       {StencilName::on_call, programs.on_call, true},
       {StencilName::on_enter, programs.on_enter, true},
+      {StencilName::on_enter_callers, programs.on_enter_callers, true},
       {StencilName::on_exit, programs.on_exit, true},
+      {StencilName::on_caller, programs.on_caller, true},
+      {StencilName::on_unwind, programs.on_unwind, true},
+      {StencilName::on_thread_end, programs.on_thread_end, true},
+      {StencilName::on_enter_keyed, programs.on_enter_keyed, true},
+      {StencilName::on_enter_callers_keyed, programs.on_enter_callers_keyed, true},
+      {StencilName::on_exit_keyed, programs.on_exit_keyed, true},
+      {StencilName::on_caller_keyed, programs.on_caller_keyed, true},
       {StencilName::count, programs.stencil_count, false},
       {StencilName::count_labelled, programs.stencil_count_labelled, false},
       {StencilName::histogram, programs.stencil_histogram, false},
@@ -217,6 +241,28 @@ int Stencils::zeros_fd() const {
   return bpf_map__fd(loaded_->skeleton->maps.zeros);
 }
 
+int Stencils::processes_fd() const {
+  return bpf_map__fd(loaded_->skeleton->maps.processes);
+}
+
+// `static long diagnose(void)`: nobody looks closer.
+Status Stencils::describe_functions() {
+  auto& types = loaded_->types;
+  types.reset(btf__new_empty());
+  const int number = btf__add_int(types.get(), "long", 8, BTF_INT_SIGNED);
+  const int prototype = btf__add_func_proto(types.get(), number);
+  const int function = btf__add_func(types.get(), "diagnose", BTF_FUNC_STATIC, prototype);
+  if (!types || function < 0 || btf__load_into_kernel(types.get()) != 0) {
+    return failure({.what = "describe functions to the kernel", .where = "", .why = errno_text(errno), .mend = ""});
+  }
+  loaded_->function_type = static_cast<std::uint32_t>(function);
+  return {};
+}
+
+Stencils::FunctionType Stencils::function_type() const {
+  return {.btf = btf__fd(loaded_->types.get()), .id = loaded_->function_type};
+}
+
 Result<std::uint64_t> Stencils::jiffies_after(std::chrono::nanoseconds from_now) const {
   bpf_test_run_opts options{};
   options.sz = sizeof(options);
@@ -231,6 +277,17 @@ Result<std::uint64_t> Stencils::jiffies_after(std::chrono::nanoseconds from_now)
   const std::int64_t tick_ns = std::max<std::int64_t>(tick.tv_nsec, 1);
   return now.jiffies +
          static_cast<std::uint64_t>((std::max<std::int64_t>(from_now.count(), 0) + tick_ns - 1) / tick_ns);
+}
+
+Status Stencils::watch_children(pid_t pid, bool watched) {
+  const int map = bpf_map__fd(loaded_->skeleton->maps.parents);
+  const std::uint32_t one = 1;
+  const int refused = watched ? bpf_map_update_elem(map, &pid, &one, BPF_ANY) : bpf_map_delete_elem(map, &pid);
+  if (refused == 0 || (!watched && errno == ENOENT)) return {};
+  return failure({.what = "watch the children of process " + std::to_string(pid),
+                  .where = "",
+                  .why = errno_text(errno),
+                  .mend = "those of every process are watched instead"});
 }
 
 Status Stencils::follow_processes(bool follow) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <linux/bpf.h>
 #include <memory>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/result.h"
@@ -19,12 +20,12 @@
 namespace diagnose::compile {
 
 // The maps that a stencil names.
-enum class MapRole { control, ledger, records, series, zeros, frames, sites, gauges };
+enum class MapRole { control, ledger, records, series, zeros, frames, keyed_frames, sites, callers, processes, gauges };
 
 // One function of a stencil.  Positions are indices of instructions.
 struct StencilFunction {
   struct Call {
-    std::size_t at = 0;
+    std::size_t at = 0;     // of the call, or of a wide load of the function's address
     int hole = 0;           // enum hole, or 0
     std::size_t local = 0;  // function of the same stencil, if no hole
   };
@@ -51,7 +52,15 @@ struct Stencil {
 enum class StencilName {
   on_call,
   on_enter,
+  on_enter_callers,
   on_exit,
+  on_caller,
+  on_unwind,
+  on_thread_end,
+  on_enter_keyed,
+  on_enter_callers_keyed,
+  on_exit_keyed,
+  on_caller_keyed,
   count,
   count_labelled,
   histogram,
@@ -61,7 +70,7 @@ enum class StencilName {
   gauge_extreme,
   record,
 };
-inline constexpr std::size_t stencil_count = 11;
+inline constexpr std::size_t stencil_count = 19;
 
 // What bpf/ brings, loaded once a daemon.  Any thread; lives as long as anything compiled from it is loaded.
 class Stencils {
@@ -75,20 +84,32 @@ class Stencils {
 
   [[nodiscard]] const Stencil& get(StencilName name) const { return stencils_[static_cast<std::size_t>(name)]; }
 
-  // Descriptors, borrowed: the shared ring, the shared zeros.
+  // Descriptors, borrowed: the shared ring, the shared zeros, the processes of all probes.
   [[nodiscard]] int records_fd() const;
   [[nodiscard]] int zeros_fd() const;
+  [[nodiscard]] int processes_fd() const;
+
+  // A type for every function of a program: the kernel takes no callbacks without.  Borrowed.
+  struct FunctionType {
+    int btf = -1;
+    std::uint32_t id = 0;
+  };
+  [[nodiscard]] FunctionType function_type() const;
 
   // The kernel's tick count `from_now` on.  A tick is rounded up: a deadline is never early.
   [[nodiscard]] Result<std::uint64_t> jiffies_after(std::chrono::nanoseconds from_now) const;
 
-  // Starts and ends the records of processes to come (RECORD_EXEC, RECORD_FORK).
+  // Starts and ends the records of processes to come: RECORD_EXEC of all, RECORD_FORK of those that watch_children()
+  // names.
   [[nodiscard]] Status follow_processes(bool follow);
+  // Of process `pid`, or of every process (0).  Fails when PARENTS_MAX are watched already.
+  [[nodiscard]] Status watch_children(pid_t pid, bool watched);
 
  private:
   struct Loaded;
   Stencils();
   Status take_apart();
+  Status describe_functions();
 
   std::unique_ptr<Loaded> loaded_;
   std::array<Stencil, stencil_count> stencils_;

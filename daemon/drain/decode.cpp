@@ -16,6 +16,7 @@ bool decode(std::span<const std::byte> bytes, RawRecord& record) {
                      .probe = header.probe,
                      .tgid = header.tgid,
                      .tid = header.tid,
+                     .outcome = header.outcome,
                      .time_ns = header.time_ns,
                      .payload = bytes.subspan(sizeof(header), header.size - sizeof(header))};
   std::memcpy(record.comm, header.comm, sizeof(header.comm));

@@ -19,6 +19,7 @@ struct RawRecord {
   std::uint32_t probe = 0;
   std::uint32_t tgid = 0;
   std::uint32_t tid = 0;
+  std::uint32_t outcome = 0;  // enum outcome: how the call ended; 0 at a call
   std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   char comm[17] = {};         // NUL-terminated
   std::span<const std::byte> payload;

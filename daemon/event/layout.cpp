@@ -119,9 +119,9 @@ std::string text_of(const Value& value) {
 }
 
 const char* loss_name(unsigned reason) {
-  static constexpr std::array<const char*, LOSS_COUNT> names = {"ring_full", "frames_full", "frames_unavailable",
-                                                                "left",      "unreadable",  "refused",
-                                                                "contended", "overflow",    "tail_call_result"};
+  static constexpr std::array<const char*, LOSS_COUNT> names = {
+      "ring_full", "frames_full", "frames_unavailable", "left",           "unreadable", "refused",
+      "contended", "overflow",    "tail_call_result",   "unknown_caller", "rate"};
   return reason < names.size() ? names[reason] : "unknown";
 }
 

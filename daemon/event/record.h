@@ -15,7 +15,7 @@ struct Record {
   std::chrono::system_clock::time_point time;
   std::string probe;
   std::string instrument;  // its name; for a log without one "log"
-  std::string event;       // "call", "return", "end"
+  std::string event;       // "call", "return", "error"
   pid_t pid = 0;
   pid_t tid = 0;
   std::string comm;

@@ -166,6 +166,21 @@ std::optional<std::int64_t> integer_of(const Node& node, std::string_view key, s
   return value;
 }
 
+std::optional<double> share_of(const Node& node, std::string_view key, Faults& faults) {
+  const auto text = line_of(node, key, faults);
+  if (!text) return std::nullopt;
+  std::string_view digits = *text;
+  const bool percent = digits.ends_with('%');
+  if (percent) digits.remove_suffix(1);
+  while (digits.ends_with(' ')) digits.remove_suffix(1);
+  const auto number = number_of(digits);
+  const double share = number.value_or(0) / (percent ? 100 : 1);
+  if (number && share > 0 && share <= limits::overhead_most) return share;
+  faults.add(node, key_with(key, node), number ? "out of range" : "is not a share of a core",
+             "write a share of one core: `5%` or `0.05`");
+  return std::nullopt;
+}
+
 std::optional<std::string> word_of(const Node& node, std::string_view key, const Vocabulary& vocabulary,
                                    Faults& faults) {
   auto word = text_of(node, key, faults);

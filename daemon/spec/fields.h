@@ -69,6 +69,9 @@ void check_keys(const Node& tree, Faults& faults);
 [[nodiscard]] std::optional<std::int64_t> integer_of(const Node& node, std::string_view key, std::int64_t least,
                                                      std::int64_t most, Faults& faults);
 
+// A share of one core, `5%` or `0.05`: above 0, at most limits::overhead_most.
+[[nodiscard]] std::optional<double> share_of(const Node& node, std::string_view key, Faults& faults);
+
 // One of a vocabulary's words.
 [[nodiscard]] std::optional<std::string> word_of(const Node& node, std::string_view key, const Vocabulary& vocabulary,
                                                  Faults& faults);

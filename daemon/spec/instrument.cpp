@@ -50,12 +50,11 @@ void read_type(const Node& node, const Fields& fields, Instrument& instrument, F
 
 // `event`, or `internal` of the older form.
 void read_event(const Fields& fields, Instrument& instrument, Faults& faults) {
-  static constexpr std::array<Choice<Event>, 3> events{
-      {{"call"sv, Event::call}, {"return"sv, Event::return_}, {"end"sv, Event::end}}};
-  static const std::vector<Later> later{{"error", "use `event: end`; calls left by an exception are counted as lost"}};
+  static constexpr std::array<Choice<Event>, 4> events{
+      {{"call"sv, Event::call}, {"return"sv, Event::return_}, {"error"sv, Event::error}, {"end"sv, Event::end}}};
   const Node* event = fields.find("event");
   const Node* internal = fields.find("internal");
-  if (event != nullptr) instrument.event = choice_of(*event, "event", events, later, faults);
+  if (event != nullptr) instrument.event = choice_of(*event, "event", events, {}, faults);
   if (internal == nullptr) return;
   const auto is_internal = boolean_of(*internal, "internal", faults);
   if (event != nullptr) {

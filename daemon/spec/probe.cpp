@@ -16,12 +16,25 @@ const Vocabulary& probe_words() {
 }
 
 const Vocabulary& limit_words() {
-  static const Vocabulary words{.noun = "`limits`",
-                                .words = {"series", "string"},
-                                .later = {{"rate", "thin the records out: `sample: 1/100`, or a `where`"},
-                                          {"overhead", "use a short `lifespan`, and `sample: 1/100`"},
-                                          {"frames", "leave it out: a thread's stack is followed 64 calls deep"}}};
+  static const Vocabulary words{
+      .noun = "`limits`", .words = {"series", "string", "overhead", "rate", "frames"}, .later = {}};
   return words;
+}
+
+// "10000/s"; 0 is the default.
+void read_rate(const Node& node, Limits& limits, Faults& faults) {
+  const auto text = text_of(node, "rate", faults);
+  if (!text) return;
+  std::optional<std::int64_t> number;
+  if (*text == "0") number = 0;
+  if (text->ends_with("/s")) number = integer_of(text->substr(0, text->size() - 2));
+  const auto most = static_cast<std::int64_t>(limits::records_per_second);
+  if (!number || *number < 0 || *number > most) {
+    faults.add(node, ticked("rate: " + *text), "is no number of records a second, at most " + std::to_string(most),
+               "write `rate: 10000/s`");
+  } else if (*number > 0) {
+    limits.records_per_second = static_cast<std::uint64_t>(*number);
+  }
 }
 
 Limits read_limits(const Node& node, Faults& faults) {
@@ -35,6 +48,9 @@ Limits read_limits(const Node& node, Faults& faults) {
   };
   bounded("series", limits::series_per_host, limits.series);
   bounded("string", limits::string_bytes, limits.string_bytes);
+  bounded("frames", limits::frames_per_thread, limits.frames);
+  if (const Node* written = fields.find("rate")) read_rate(*written, limits, faults);
+  if (const Node* written = fields.find("overhead")) limits.overhead = share_of(*written, "overhead", faults);
   return limits;
 }
 
@@ -64,14 +80,14 @@ void read_end(const Fields& fields, Probe& probe, Faults& faults) {
 
 void read_choices(const Fields& fields, Probe& probe, Faults& faults) {
   using namespace std::string_view_literals;
-  static constexpr std::array<Choice<ReturnStrategy>, 2> strategies{
-      {{"auto"sv, ReturnStrategy::automatic}, {"sites"sv, ReturnStrategy::sites}}};
+  static constexpr std::array<Choice<ReturnStrategy>, 4> strategies{{{"auto"sv, ReturnStrategy::automatic},
+                                                                     {"trampoline"sv, ReturnStrategy::trampoline},
+                                                                     {"callers"sv, ReturnStrategy::callers},
+                                                                     {"sites"sv, ReturnStrategy::sites}}};
   static constexpr std::array<Choice<Aggregate>, 3> aggregates{
       {{"auto"sv, Aggregate::automatic}, {"kernel"sv, Aggregate::kernel}, {"events"sv, Aggregate::events}}};
-  static const std::vector<Later> later_strategies{{"trampoline", "use `return: sites`, or leave it out"},
-                                                   {"callers", "use `return: sites`, or leave it out"}};
   if (const Node* node = fields.find("return")) {
-    probe.return_strategy = choice_of(*node, "return", strategies, later_strategies, faults).value_or(ReturnStrategy{});
+    probe.return_strategy = choice_of(*node, "return", strategies, {}, faults).value_or(ReturnStrategy{});
   }
   if (const Node* node = fields.find("aggregate")) {
     probe.aggregate = choice_of(*node, "aggregate", aggregates, {}, faults).value_or(Aggregate{});

@@ -44,6 +44,18 @@ void read_retention(const Fields& fields, std::chrono::milliseconds& into, Fault
   faults.add(*node, "`retention: " + *text + "`", "it is no time", "write a number with a unit: 5m, 90s");
 }
 
+void read_overhead(const Fields& fields, Settings& into, Faults& faults) {
+  const Node* node = fields.find("overhead");
+  if (node == nullptr) return;
+  const Vocabulary vocabulary{.noun = "`overhead`", .words = {"probe", "host"}, .later = {}};
+  const Fields budgets(*node, vocabulary, faults);
+  const auto read = [&](std::string_view key, double& budget) {
+    if (const Node* written = budgets.find(key)) budget = share_of(*written, key, faults).value_or(budget);
+  };
+  read("probe", into.probe_overhead);
+  read("host", into.host_overhead);
+}
+
 }  // namespace
 
 ReadSettings read_settings(std::string_view text, const std::string& file) {
@@ -61,8 +73,9 @@ ReadSettings read_settings(std::string_view text, const std::string& file) {
     read.faults = faults.taken();
     return read;
   }
-  const Vocabulary vocabulary{
-      .noun = "diagnosed.yaml", .words = {"specs", "listen", "socket", "state", "retention", "log_level"}, .later = {}};
+  const Vocabulary vocabulary{.noun = "diagnosed.yaml",
+                              .words = {"specs", "listen", "socket", "state", "retention", "log_level", "overhead"},
+                              .later = {}};
   check_keys(**tree, faults);
   const Fields fields(**tree, vocabulary, faults);
   read_folders(fields, read.settings.specs, faults);
@@ -70,6 +83,7 @@ ReadSettings read_settings(std::string_view text, const std::string& file) {
   read_text(fields, "socket", read.settings.socket, faults);
   read_text(fields, "state", read.settings.state, faults);
   read_retention(fields, read.settings.retention, faults);
+  read_overhead(fields, read.settings, faults);
   if (const Node* node = fields.find("log_level")) {
     if (auto level = choice_of(*node, "log_level", levels, {}, faults)) read.settings.log_level = *level;
   }

@@ -20,6 +20,8 @@ struct Settings {
   std::string state;                                        // folder; empty: nothing survives a restart
   std::chrono::milliseconds retention = limits::retention;  // of an ended probe's series
   Level log_level = Level::info;
+  double probe_overhead = limits::probe_overhead;  // budget of a probe that names none, as a fraction of a core
+  double host_overhead = limits::host_overhead;    // of all probes together
 };
 
 struct ReadSettings {

@@ -59,7 +59,7 @@ struct Target {
 };
 
 enum class InstrumentType { counter, gauge, histogram, log };
-enum class Event { call, return_, end };  // `error` comes with frames by CFA
+enum class Event { call, return_, error, end };  // `end`: return or error
 enum class GaugeOperation { set, inc, dec, min, max };
 enum class ReturnStrategy { automatic, trampoline, callers, sites };
 enum class Aggregate { automatic, kernel, events };
@@ -100,9 +100,11 @@ struct Instrument {
 };
 
 struct Limits {
-  std::optional<double> overhead;  // fraction of a core; nullopt until a later version reads `overhead`
+  std::optional<double> overhead;  // fraction of a core; nullopt: the daemon's default
   std::size_t series = limits::series_per_instrument;
   std::size_t string_bytes = limits::string_bytes;
+  std::uint64_t records_per_second = limits::records_per_second;  // `rate`
+  std::size_t frames = limits::frames_per_thread;                 // open calls of a thread
 };
 
 struct Probe {

@@ -33,8 +33,10 @@ class Store {
   // Makes `directory` (0700; its parent must exist) if it is not there.
   [[nodiscard]] static Result<Store> open(const std::string& directory);
 
-  // Atomic and durable: after a crash at any moment the file is the old one or the new one, and after success it is the
-  // new one.  Fails for an id that is no file name (see is_id) and for a probe over limits::spec_file_bytes.
+  // Atomic: after a crash of the daemon at any moment the file is the old one or the new one, and after success it is
+  // the new one.  Not waited for: a host that crashes may lose the probes of its last half minute, and with them mostly
+  // the processes that they were for; a file that it leaves cut off is told by load().  Fails for an id that is no file
+  // name (see is_id) and for a probe over limits::spec_file_bytes.
   [[nodiscard]] Status save(const StoredProbe& probe);
 
   // No such probe is no error: it is gone.

@@ -22,6 +22,10 @@ const char* text(SiteKind kind) {
       return "exit";
     case SiteKind::tail:
       return "tail";
+    case SiteKind::caller:
+      return "caller";
+    case SiteKind::catch_:
+      return "catch";
   }
   return "entry";
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,15 @@ namespace diagnose::target {
 enum class Cost { optimised, emulated, stepped };
 [[nodiscard]] const char* text(Cost cost);
 
-enum class SiteKind { entry, exit, tail };
+enum class SiteKind { entry, exit, tail, caller, catch_ };
 [[nodiscard]] const char* text(SiteKind kind);
 
 // x86-64 register encodings (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8..15), 16 is rip.
 inline constexpr std::uint8_t register_none = 0xff;
+inline constexpr std::uint8_t register_result = 0;  // rax (System V ABI 3.2.3)
 inline constexpr std::uint8_t register_sp = 4;
 inline constexpr std::uint8_t register_ip = 16;
+inline constexpr std::uint16_t every_register = 0xffff;  // bit = encoding
 
 // A jump that may leave the function; how the kernel side can tell whether it does.
 struct Tail {
@@ -32,6 +35,14 @@ struct Tail {
   std::uint8_t index = register_none;
   std::uint8_t scale = 1;
   std::int64_t displacement = 0;
+};
+
+// A place in a runtime that leaves frames without a return, and how the kernel side finds which.
+enum class UnwindKind {
+  set_ip,       // libgcc's _Unwind_SetIP(context, ..): the landing pad's rsp is context->cfa
+  begin_catch,  // __cxa_begin_catch: called by the catching function, so its own CFA is the limit
+  longjmp,      // glibc: longjmp(buffer, ..): rsp is buffer[6], mangled with the thread's pointer guard
+  thread_exit,  // pthread_exit: every frame of the thread
 };
 
 // One address to probe.
@@ -44,9 +55,17 @@ struct Site {
   std::vector<std::uint8_t> bytes;  // of the instruction, as the file has them
   Cost cost = Cost::stepped;
   Tail tail;  // for SiteKind::tail
-  // Canonical frame address here: register + offset (DWARF 5, 6.4.1).
+  // Canonical frame address here: register + offset, or what memory holds there (DWARF 5, 6.4.1).  Of a caller site:
+  // that of the call which returned.
   std::uint8_t cfa_register = register_sp;
   std::int64_t cfa_offset = 8;
+  bool cfa_indirect = false;
+  // x86 condition code: the site counts only if it does not hold, as a `jcc` here then falls through.
+  std::optional<std::uint8_t> unless;
+  // Of exits and callers: where the result of the function is at this place; register_none: overwritten.
+  std::uint8_t result_register = register_result;
+  LinkAddress return_address{};                 // of SiteKind::caller: the instruction behind the call
+  UnwindKind unwind = UnwindKind::begin_catch;  // of SiteKind::catch_
 };
 
 struct Range {
@@ -63,14 +82,22 @@ struct Function {
   std::vector<Range> cold;  // its `.cold` parts
   std::vector<Site> sites;  // the entry first, then exits and tails by address
   std::string exits_error;  // why exits cannot be had ("undecodable byte at +12"); empty if they are complete
+  // Known if exits were asked for.
+  bool leaf = false;                  // no call, no jump out of it but through its returns
+  bool reads_return_address = false;  // or may: a trampoline's would be seen
+  bool go = false;                    // compiled by Go: its own calling convention, stacks that move
 };
 
 struct FileRequest {
-  int fd = -1;                    // open for reading; borrowed for the call
-  std::string name;               // for messages
-  std::string function;           // the pattern of the spec: symbol, demangled name, glob, `re:...`
-  std::string build_id;           // lower-case hex; empty: any
-  bool exits = false;             // find exits and tails too
+  int fd = -1;           // open for reading; borrowed for the call
+  std::string name;      // for messages
+  std::string function;  // the pattern of the spec: symbol, demangled name, glob, `re:...`
+  std::string build_id;  // lower-case hex; empty: any
+  bool exits = false;    // find exits and tails too
+  // Registers (bit = x86 encoding) that must still be as they were at the call where the entry site is put; rsp among
+  // them: it has not moved.
+  std::uint16_t entry_registers = every_register;
+  bool entry_unmoved = false;     // rsp must still be as at the call (a trampoline)
   std::size_t functions_max = 0;  // 0: limits::sites_per_probe
 };
 
@@ -82,9 +109,74 @@ struct FileAnswer {
   std::vector<std::string> refused;  // matches that cannot be probed, with the reason: "f: an ifunc resolver"
 };
 
+// Where a file calls functions, its own or those of other modules.
+struct CallersRequest {
+  struct Callee {
+    std::uint32_t function = 0;          // the caller's own number for it
+    std::optional<LinkAddress> address;  // the function's first byte, if it stands in this very file
+    std::vector<std::string> symbols;    // its exported names: calls through the PLT or the GOT
+  };
+  int fd = -1;
+  std::string name;
+  std::vector<Callee> callees;
+  bool needs_result = false;    // the site must know where the result is
+  std::size_t callers_max = 0;  // 0: limits::callers_per_probe
+};
+
+struct Caller {
+  std::uint32_t function = 0;
+  Site site;       // SiteKind::caller
+  std::string in;  // the symbol that calls; empty if none is known
+};
+
+struct CallersAnswer {
+  std::string build_id;
+  std::vector<Caller> callers;  // by return address
+  // Calls behind which no breakpoint can stand, with the reason.
+  struct Without {
+    std::uint32_t function = 0;
+    LinkAddress return_address{};
+    std::string why;
+  };
+  std::vector<Without> without;
+  bool too_many = false;  // more than callers_max: the list is not complete
+};
+
+// Sites behind calls whose return addresses are known (learnt from the kernel).
+struct ReturnSitesRequest {
+  int fd = -1;
+  std::string name;
+  std::vector<FileOffset> return_offsets;  // where they are in the file; true instruction boundaries: code ran there
+  bool needs_result = false;
+};
+struct ReturnSite {  // one for each offset, in the same order
+  LinkAddress return_address{};
+  std::optional<Site> site;
+  std::string in;   // the symbol that calls
+  std::string why;  // if there is no site
+};
+
+// What a module's code may do with the stack.
+struct Traits {
+  std::string build_id;
+  bool go = false;
+  // Why a return address on the stack must not be replaced while this module is in the process ("imports __cxa_throw",
+  // "swapcontext is called", "rsp is loaded from memory at 0x12f0").  Both empty: proved that it may.
+  std::vector<std::string> unwinds;
+  std::vector<std::string> switches_stacks;
+  // By name: it runs code on stacks that are not the thread's, so that calls cannot be kept in the order of one stack.
+  // A signal stack alone is none of these.
+  bool takes_other_stacks = false;
+  std::vector<Site> catches;  // SiteKind::catch_: places of the runtime in this module where frames are left
+};
+
 class FileReader {
  public:
   virtual ~FileReader() = default;
+  // Each of these reads one ELF file and fails like read().
+  [[nodiscard]] virtual Result<CallersAnswer> callers(const CallersRequest& request) = 0;
+  [[nodiscard]] virtual Result<std::vector<ReturnSite>> return_sites(const ReturnSitesRequest& request) = 0;
+  [[nodiscard]] virtual Result<Traits> traits(int fd, const std::string& name) = 0;
   // Fails for a file that is not a little-endian x86-64 ELF executable or library, is truncated or lies about itself,
   // or has another build id.  Bounded by base/limits.h.
   [[nodiscard]] virtual Result<FileAnswer> read(const FileRequest& request) = 0;

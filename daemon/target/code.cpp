@@ -6,123 +6,30 @@
 #include <cstring>
 #include <string_view>
 
+#include "target/encoding.h"
+
 namespace diagnose::target {
 namespace {
 
-// Prefixes, opcode and ModRM of one instruction whose length capstone has already settled (Intel SDM vol. 2, 2.1).
-struct Parts {
-  bool operand_size = false;  // 66
-  bool repeat = false;        // f2, f3
-  bool lock = false;
-  bool segment = false;  // 26, 2e, 36, 3e: the kernel refuses them all
-  bool ds = false;       // 3e, which is `notrack` on an indirect jump
-  std::uint8_t rex = 0;
-  bool vector = false;   // VEX, EVEX or XOP encoding
-  std::uint8_t map = 0;  // 0: one byte, 1: 0f, 2: 0f 38, 3: 0f 3a
-  std::uint8_t opcode = 0;
-  std::size_t modrm_at = 0;  // index of the byte behind the opcode
-};
-
-Parts parts(std::span<const std::uint8_t> bytes) {
-  Parts found;
-  std::size_t at = 0;
-  const auto byte = [&](std::size_t i) { return i < bytes.size() ? bytes[i] : std::uint8_t{0}; };
-  for (bool prefix = true; prefix && at < bytes.size();) {
-    switch (bytes[at]) {
-      case 0x66:
-        found.operand_size = true;
-        break;
-      case 0xf2:
-      case 0xf3:
-        found.repeat = true;
-        break;
-      case 0xf0:
-        found.lock = true;
-        break;
-      case 0x3e:
-        found.ds = true;
-        [[fallthrough]];
-      case 0x26:
-      case 0x2e:
-      case 0x36:
-        found.segment = true;
-        break;
-      case 0x64:
-      case 0x65:
-      case 0x67:
-        break;
-      default:
-        prefix = false;
-    }
-    if (prefix) ++at;
-  }
-  if ((byte(at) & 0xf0U) == 0x40) found.rex = byte(at++);
-  found.opcode = byte(at++);
-  const bool xop = found.opcode == 0x8f && (byte(at) & 0x1fU) >= 8;
-  found.vector = found.opcode == 0xc4 || found.opcode == 0xc5 || found.opcode == 0x62 || xop;
-  if (!found.vector && found.opcode == 0x0f) {
-    found.map = 1;
-    found.opcode = byte(at++);
-    if (found.opcode == 0x38 || found.opcode == 0x3a) {
-      found.map = found.opcode == 0x38 ? 2 : 3;
-      found.opcode = byte(at++);
-    }
-  }
-  found.modrm_at = at;
-  return found;
-}
-
-// A signed little-endian number of `size` bytes (1 or 4) at the end of the instruction.
-std::int64_t last_number(std::span<const std::uint8_t> bytes, std::size_t size) {
-  if (size == 1) return static_cast<std::int8_t>(bytes.back());
-  std::int32_t number = 0;
-  if (bytes.size() >= sizeof number) std::memcpy(&number, &bytes[bytes.size() - sizeof number], sizeof number);
-  return number;
-}
-
-// The operand of `jmp *...`, which ends the instruction (Intel SDM vol. 2, tables 2-2 and 2-3).
-Tail indirect_operand(std::span<const std::uint8_t> bytes, const Parts& part) {
+// The operand of `jmp *...`.
+Tail indirect_operand(const Encoding& part) {
   Tail tail;
-  const std::uint8_t modrm = bytes[part.modrm_at];
-  const unsigned mode = modrm >> 6U;
-  const unsigned low = modrm & 7U;
-  const auto extended = [&](unsigned number, unsigned rex_bit) {
-    return static_cast<std::uint8_t>(number | ((part.rex & rex_bit) != 0 ? 8U : 0U));
-  };
-  constexpr unsigned rex_b = 1;
-  constexpr unsigned rex_x = 2;
-  if (mode == 3) {
+  if (part.mode() == 3) {
     tail.kind = Tail::Kind::by_register;
-    tail.base = extended(low, rex_b);
+    tail.base = part.rm();
     return tail;
   }
+  const Memory operand = memory(part);
   tail.kind = Tail::Kind::by_memory;
-  bool wide = mode == 2;
-  if (low == 4) {  // a SIB byte follows
-    const std::uint8_t sib = part.modrm_at + 1 < bytes.size() ? bytes[part.modrm_at + 1] : std::uint8_t{0};
-    const std::uint8_t index = extended((sib >> 3U) & 7U, rex_x);
-    if (index != register_sp) {
-      tail.index = index;
-      tail.scale = static_cast<std::uint8_t>(1U << (sib >> 6U));
-    }
-    if ((sib & 7U) == 5 && mode == 0) {
-      wide = true;
-    } else {
-      tail.base = extended(sib & 7U, rex_b);
-    }
-  } else if (low == 5 && mode == 0) {
-    tail.base = register_ip;
-    wide = true;
-  } else {
-    tail.base = extended(low, rex_b);
-  }
-  if (wide) tail.displacement = last_number(bytes, 4);
-  if (mode == 1) tail.displacement = last_number(bytes, 1);
+  tail.base = operand.base;
+  tail.index = operand.index;
+  tail.scale = operand.scale;
+  tail.displacement = operand.displacement;
   return tail;
 }
 
 void read_flow(Instruction& instruction) {
-  const Parts part = parts(instruction.bytes);
+  const Encoding part = encoding(instruction.bytes);
   if (part.vector) return;
   const auto go = [&](Flow flow, std::size_t size) {
     instruction.flow = flow;
@@ -156,11 +63,11 @@ void read_flow(Instruction& instruction) {
   } else if (opcode == 0xf4 || opcode == 0xcc) {
     instruction.flow = Flow::stop;
   } else if (opcode == 0xff && part.modrm_at < instruction.bytes.size()) {
-    const unsigned operation = (instruction.bytes[part.modrm_at] >> 3U) & 7U;
+    const unsigned operation = part.operation();
     if (operation == 2 || operation == 3) instruction.flow = Flow::call;
     if (operation == 4 || operation == 5) {
       instruction.flow = Flow::indirect;
-      instruction.tail = indirect_operand(instruction.bytes, part);
+      instruction.tail = indirect_operand(part);
       instruction.notrack = part.ds;
     }
   }
@@ -181,10 +88,10 @@ bool is_long_nop(std::span<const std::uint8_t> bytes) {
   });
 }
 
-const char* refused_one_byte(const Parts& part, std::span<const std::uint8_t> bytes) {
+const char* refused_one_byte(const Encoding& part) {
   constexpr const char* interrupt = "an interrupt instruction";
   constexpr const char* port = "an instruction for I/O ports";
-  const unsigned operation = part.modrm_at < bytes.size() ? (bytes[part.modrm_at] >> 3U) & 7U : 0U;
+  const unsigned operation = part.operation();
   switch (part.opcode) {
     case 0x90:
       return (part.rex & 1U) != 0 ? "an xchg that the kernel takes for a nop" : nullptr;
@@ -230,7 +137,7 @@ const char* refused_one_byte(const Parts& part, std::span<const std::uint8_t> by
   }
 }
 
-const char* refused_two_bytes(const Parts& part) {
+const char* refused_two_bytes(const Encoding& part) {
   switch (part.opcode) {
     case 0x05:
       return "a syscall: stepped elsewhere, it kills the process";
@@ -319,7 +226,7 @@ std::string Decoder::text(const Instruction& instruction) {
 }
 
 Cost cost(const Instruction& instruction, bool entry) {
-  const Parts part = parts(instruction.bytes);
+  const Encoding part = encoding(instruction.bytes);
   if (part.vector || part.map > 1) return Cost::stepped;
   if (is_long_nop(instruction.bytes)) {
     constexpr std::uint64_t page = 4096;
@@ -339,9 +246,15 @@ Cost cost(const Instruction& instruction, bool entry) {
   return branch ? Cost::emulated : Cost::stepped;
 }
 
+bool becomes_call(const Instruction& instruction) {
+  constexpr std::uint8_t call_bytes = 5;
+  return instruction.nop && instruction.length == call_bytes;
+}
+
 std::optional<std::string> refusal(const Instruction& instruction) {
-  const Parts part = parts(instruction.bytes);
+  const Encoding part = encoding(instruction.bytes);
   if (part.lock || part.segment) return "the kernel sets no breakpoint on an instruction with a lock or segment prefix";
+  if (part.late_prefix) return "a prefix behind a REX prefix: the kernel takes it for the opcode";
   // The kernel looks at a VEX opcode as if it were a plain one: `vzeroupper` (77) becomes a `ja`, `vpor` (eb) a `jmp`.
   if (part.vector) return "an AVX instruction: the kernel takes some of them for jumps";
   const bool branch =
@@ -350,7 +263,7 @@ std::optional<std::string> refusal(const Instruction& instruction) {
     return "the kernel sets no breakpoint on a branch with an operand-size prefix";
   }
   const char* why = nullptr;
-  if (part.map == 0) why = refused_one_byte(part, instruction.bytes);
+  if (part.map == 0) why = refused_one_byte(part);
   if (part.map == 1) why = refused_two_bytes(part);
   if (why == nullptr) return std::nullopt;
   return why;

@@ -60,6 +60,10 @@ class Decoder {
 // longer nops.  `entry`: the first instruction of a function, where a 5-byte nop may be optimised.
 [[nodiscard]] Cost cost(const Instruction& instruction, bool entry);
 
+// Linux 6.18 writes a call over a nop of this length once it has a breakpoint, and the call overwrites what the
+// function keeps below rsp (its red zone): only for the first instruction of a function.
+[[nodiscard]] bool becomes_call(const Instruction& instruction);
+
 // Why no breakpoint may stand on the instruction, or nothing.  Covers what the kernel refuses
 // (arch/x86/kernel/uprobes.c, uprobe_init_insn) and what it accepts and then executes wrongly.
 [[nodiscard]] std::optional<std::string> refusal(const Instruction& instruction);

@@ -18,6 +18,7 @@ constexpr std::uint64_t note_bytes_max = 1U << 20U;
 constexpr std::uint32_t header_count_max = 1U << 20U;
 constexpr std::size_t code_segments_max = 256;  // linkers make one to three; each symbol is looked up in all of them
 constexpr std::size_t notes_max = 16;
+constexpr std::uint64_t section_names_bytes_max = 16U << 20U;
 constexpr std::string_view digits = "0123456789abcdef";
 
 }  // namespace
@@ -65,9 +66,8 @@ Result<ElfImage> ElfImage::open(int fd, std::string name) {
   if (auto read = image.read_headers(); !read) return failure(read.error());
   for (const std::uint32_t type : {std::uint32_t{SHT_SYMTAB}, std::uint32_t{SHT_DYNSYM}}) {
     // The gABI allows one of each; a file with thousands wants us to read the same bytes for ever.
-    const auto table = std::find_if(image.sections_.begin(), image.sections_.end(),
-                                    [&](const Section& section) { return section.type == type; });
-    if (table == image.sections_.end()) continue;
+    const Section* table = image.section(type);
+    if (table == nullptr) continue;
     if (auto read = image.read_symbols(*table); !read) return failure(read.error());
     if (type == SHT_SYMTAB) image.stripped_ = false;
   }
@@ -104,7 +104,8 @@ Status ElfImage::read_headers() {
   if (segments > 0 && header.e_phentsize != sizeof(Elf64_Phdr)) {
     return failure(lie("its program headers have a strange size"));
   }
-  if (auto read = read_sections(header.e_shoff, static_cast<std::uint32_t>(sections)); !read) return read;
+  if (auto read = read_sections(header.e_shoff, static_cast<std::uint32_t>(sections), header.e_shstrndx); !read)
+    return read;
   return read_segments(header.e_phoff, segments);
 }
 
@@ -130,17 +131,65 @@ Status ElfImage::read_segments(std::uint64_t offset, std::uint32_t count) {
   return {};
 }
 
-Status ElfImage::read_sections(std::uint64_t offset, std::uint32_t count) {
+Status ElfImage::read_sections(std::uint64_t offset, std::uint32_t count, std::uint32_t names) {
   if (count > file_size_ / sizeof(Elf64_Shdr)) return failure(lie("truncated: it has more section headers than bytes"));
   std::vector<Elf64_Shdr> headers(count);
   if (auto read = read_at(offset, headers.data(), count * sizeof(Elf64_Shdr), "section header table"); !read)
     return read;
   sections_.reserve(count);
   for (const Elf64_Shdr& header : headers) {
-    sections_.push_back({header.sh_type, header.sh_link, (header.sh_flags & SHF_EXECINSTR) != 0, header.sh_addr,
-                         header.sh_offset, header.sh_size, header.sh_entsize});
+    sections_.push_back({.name = {},
+                         .type = header.sh_type,
+                         .link = header.sh_link,
+                         .executable = (header.sh_flags & SHF_EXECINSTR) != 0,
+                         .address = header.sh_addr,
+                         .offset = header.sh_offset,
+                         .size = header.sh_size,
+                         .entry_size = header.sh_entsize});
+  }
+  read_section_names(names);
+  for (std::size_t i = 0; i < sections_.size(); ++i) {
+    if (headers[i].sh_name < section_names_.size()) sections_[i].name = section_names_.data() + headers[i].sh_name;
   }
   return {};
+}
+
+// Sections without names are sections all the same: the loader wants neither.
+void ElfImage::read_section_names(std::uint32_t index) {
+  if (index == SHN_XINDEX && !sections_.empty()) index = sections_.front().link;  // ELF gABI, "ELF Header", e_shstrndx
+  if (index == SHN_UNDEF || index >= sections_.size() || sections_[index].type != SHT_STRTAB) return;
+  const Section& table = sections_[index];
+  if (table.size > section_names_bytes_max || table.size > file_size_) return;
+  std::vector<char> names(table.size + 1, '\0');
+  if (read_at(table.offset, names.data(), table.size, "section names")) section_names_ = std::move(names);
+}
+
+const Section* ElfImage::section(std::string_view name) const {
+  const auto found =
+      std::find_if(sections_.begin(), sections_.end(), [&](const Section& section) { return section.name == name; });
+  return found == sections_.end() ? nullptr : &*found;
+}
+
+const Section* ElfImage::section(std::uint32_t type) const {
+  const auto found =
+      std::find_if(sections_.begin(), sections_.end(), [&](const Section& section) { return section.type == type; });
+  return found == sections_.end() ? nullptr : &*found;
+}
+
+Result<std::vector<std::uint8_t>> ElfImage::contents(const Section& section, std::uint64_t bytes_max) const {
+  const std::string name(section.name.empty() ? "section" : section.name);
+  if (section.type == SHT_NOBITS) return failure(lie("its " + name + " has no bytes in the file"));
+  if (section.size > bytes_max) {
+    return failure(lie("its " + name + " is larger than " + std::to_string(bytes_max >> 20U) + " MiB"));
+  }
+  if (section.size > file_size_) return failure(lie("truncated: its " + name + " lies beyond the end of the file"));
+  std::vector<std::uint8_t> bytes(section.size);
+  if (auto got = read_at(section.offset, bytes.data(), bytes.size(), name.c_str()); !got) return failure(got.error());
+  return bytes;
+}
+
+Status ElfImage::read(FileOffset offset, std::span<std::uint8_t> out) const {
+  return read_at(raw(offset), out.data(), out.size(), "code");
 }
 
 Status ElfImage::read_symbols(const Section& table) {
@@ -225,8 +274,25 @@ std::optional<std::string> ElfImage::refusal(const Symbol& symbol) const {
     if (!section.executable || section.type != SHT_PROGBITS || !holds(section.address, section.size)) {
       return "it lies outside of the code of its section";
     }
+    if (section.name.starts_with(".plt"))
+      return "a stub of the linker, which calls of other modules' functions go through";
   }
   return std::nullopt;
+}
+
+std::vector<std::string_view> ElfImage::implementations(const Symbol& ifunc, std::size_t most) const {
+  const auto stem = [](std::string_view name) {
+    return name.substr(std::min(name.find_first_not_of('_'), name.size()));
+  };
+  const std::string wanted = std::string(stem(ifunc.name)) + "_";
+  std::vector<std::string_view> found;
+  for (const Symbol& symbol : symbols_) {
+    if (found.size() == most) break;
+    const bool known = std::find(found.begin(), found.end(), symbol.name) != found.end();
+    if (!known && !symbol.ifunc && stem(symbol.name).starts_with(wanted) && !refusal(symbol))
+      found.push_back(symbol.name);
+  }
+  return found;
 }
 
 Result<FileOffset> ElfImage::file_offset(LinkAddress address) const {
@@ -236,6 +302,15 @@ Result<FileOffset> ElfImage::file_offset(LinkAddress address) const {
     }
   }
   return failure(lie("address " + hex(raw(address)) + " is in no executable segment"));
+}
+
+Result<LinkAddress> ElfImage::link_address(FileOffset offset) const {
+  for (const Segment& segment : code_segments_) {
+    if (raw(offset) >= segment.offset && raw(offset) - segment.offset < segment.size) {
+      return LinkAddress{raw(offset) - segment.offset + segment.address};
+    }
+  }
+  return failure(lie("byte " + hex(raw(offset)) + " of the file is in no executable segment"));
 }
 
 Result<std::vector<std::uint8_t>> ElfImage::code(Range range) const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,22 @@ struct Symbol {
   bool ifunc = false;
 };
 
+// A section as the file tells of it; nothing of it is checked but what its reader checks.
+struct Section {
+  std::string_view name;  // empty if the file has no names; lives as long as the image
+  std::uint32_t type = 0;
+  std::uint32_t link = 0;
+  bool executable = false;
+  std::uint64_t address = 0, offset = 0, size = 0, entry_size = 0;  // bytes
+};
+
+// The part of an executable PT_LOAD that the file holds; it lies within the file.
+struct Segment {
+  std::uint64_t address = 0;  // link address of its first byte
+  std::uint64_t offset = 0;   // of the same byte in the file
+  std::uint64_t size = 0;     // bytes
+};
+
 class ElfImage {
  public:
   // Reads headers, symbols and build id.  Borrows `fd`, which must outlive the image; `name` is for messages.
@@ -38,31 +55,35 @@ class ElfImage {
   [[nodiscard]] const std::vector<Symbol>& symbols() const { return symbols_; }
 
   // Why code at `symbol` cannot be probed, or nothing: it must have a size and lie in an executable segment and
-  // section.
+  // section, which is none of the linker's stubs.
   [[nodiscard]] std::optional<std::string> refusal(const Symbol& symbol) const;
+  // What an ifunc may resolve to, by name: `strlen` -> "__strlen_avx2", "__strlen_sse2".  At most `most` of them.
+  [[nodiscard]] std::vector<std::string_view> implementations(const Symbol& ifunc, std::size_t most) const;
   // Through the executable PT_LOAD that holds it.  Fails outside of those.
   [[nodiscard]] Result<FileOffset> file_offset(LinkAddress address) const;
+  // The way back.  Fails for an offset that no executable PT_LOAD maps.
+  [[nodiscard]] Result<LinkAddress> link_address(FileOffset offset) const;
+  [[nodiscard]] const std::vector<Segment>& code_segments() const { return code_segments_; }
+  [[nodiscard]] const std::vector<Section>& sections() const { return sections_; }
+  // The first section of that name or type, or nullptr.
+  [[nodiscard]] const Section* section(std::string_view name) const;
+  [[nodiscard]] const Section* section(std::uint32_t type) const;
+  // All bytes of `section`.  Fails if it has none in the file, is truncated or larger than `bytes_max`.
+  [[nodiscard]] Result<std::vector<std::uint8_t>> contents(const Section& section, std::uint64_t bytes_max) const;
+  // Fills `out` with the file's bytes from `offset` on.
+  [[nodiscard]] Status read(FileOffset offset, std::span<std::uint8_t> out) const;
   // The bytes of `range`, as the file has them.
   [[nodiscard]] Result<std::vector<std::uint8_t>> code(Range range) const;
 
  private:
-  struct Segment {
-    std::uint64_t address, offset, size;  // of what the file holds
-  };
-  struct Section {
-    std::uint32_t type = 0;
-    std::uint32_t link = 0;
-    bool executable = false;
-    std::uint64_t address = 0, offset = 0, size = 0, entry_size = 0;
-  };
-
   ElfImage(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
 
   [[nodiscard]] Error lie(std::string why) const;
   [[nodiscard]] Status read_at(std::uint64_t offset, void* out, std::size_t size, const char* part) const;
   [[nodiscard]] Status read_headers();
   [[nodiscard]] Status read_segments(std::uint64_t offset, std::uint32_t count);
-  [[nodiscard]] Status read_sections(std::uint64_t offset, std::uint32_t count);
+  [[nodiscard]] Status read_sections(std::uint64_t offset, std::uint32_t count, std::uint32_t names);
+  void read_section_names(std::uint32_t index);
   [[nodiscard]] Status read_symbols(const Section& table);
   [[nodiscard]] Status read_build_id(std::uint64_t offset, std::uint64_t size);
 
@@ -73,6 +94,7 @@ class ElfImage {
   bool stripped_ = true;
   std::vector<Segment> code_segments_;
   std::vector<Section> sections_;
+  std::vector<char> section_names_;
   std::vector<std::vector<char>> strings_;  // string tables, each with a NUL of our own behind it
   std::vector<Symbol> symbols_;
 };

@@ -8,12 +8,15 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "target/callers.h"
 #include "target/code.h"
 #include "target/elf_image.h"
 #include "target/exits.h"
+#include "target/function_sites.h"
 #include "target/names.h"
 #include "target/nearest.h"
 #include "target/pattern.h"
+#include "target/traits.h"
 
 namespace diagnose::target {
 namespace {
@@ -39,11 +42,9 @@ class Reading {
   void add(std::span<const Symbol* const> group);
   void find_relatives();
   void claim_cold(Function& function);
-  void add_exits(Function& function);
   [[nodiscard]] Result<Stretch> stretch(Range range);
   [[nodiscard]] Error too_many(std::size_t most, const char* what) const;
   void refuse(std::string_view symbol, const std::string& why);
-  [[nodiscard]] Result<Site> site(SiteKind kind, const Instruction& instruction);
 
   const ElfImage& image_;
   const FileRequest& request_;
@@ -91,26 +92,20 @@ void Reading::drop_parts() {
   });
 }
 
-Result<Site> Reading::site(SiteKind kind, const Instruction& instruction) {
-  auto offset = image_.file_offset(instruction.address);
-  if (!offset) return failure(offset.error());
-  Site site;
-  site.kind = kind;
-  site.address = instruction.address;
-  site.offset = *offset;
-  site.instruction = decoder_.text(instruction);
-  site.length = instruction.length;
-  site.bytes.assign(instruction.bytes.begin(), instruction.bytes.end());
-  site.cost = cost(instruction, kind == SiteKind::entry);
-  if (kind == SiteKind::tail) site.tail = instruction.tail;
-  return site;
-}
-
 // `group`: all chosen symbols at one address.
 void Reading::add(std::span<const Symbol* const> group) {
   const auto usable = std::find_if(group.begin(), group.end(), [&](const Symbol* s) { return !image_.refusal(*s); });
   if (usable == group.end()) {
-    refuse(group.front()->name, *image_.refusal(*group.front()));
+    std::string why = *image_.refusal(*group.front());
+    constexpr std::size_t told_max = 4;
+    const char* separator = "; its implementations may be ";
+    if (group.front()->ifunc) {
+      for (const std::string_view name : image_.implementations(*group.front(), told_max)) {
+        why.append(separator).append(name);
+        separator = ", ";
+      }
+    }
+    refuse(group.front()->name, why);
     return;
   }
   const Symbol& symbol = **usable;
@@ -121,7 +116,7 @@ void Reading::add(std::span<const Symbol* const> group) {
   const auto entry = decoder_.decode(*bytes, symbol.address);
   if (!entry) return refuse(symbol.name, "its first bytes are no instruction");
   if (const auto why = refusal(*entry)) return refuse(symbol.name, "its first instruction cannot be probed: " + *why);
-  auto entry_site = site(SiteKind::entry, *entry);
+  auto entry_site = site_of(image_, decoder_, SiteKind::entry, *entry);
   if (!entry_site) return refuse(symbol.name, entry_site.error().why);
   Function function;
   function.symbol = symbol.name;
@@ -199,34 +194,6 @@ Result<Stretch> Reading::stretch(Range range) {
   return Stretch{range, std::move(*bytes)};
 }
 
-void Reading::add_exits(Function& function) {
-  std::vector<Stretch> stretches;
-  std::vector<Range> ranges = function.cold;
-  ranges.insert(ranges.begin(), function.body);
-  for (const Range& range : ranges) {
-    auto code = stretch(range);
-    if (!code) {
-      function.exits_error = code.error().why;
-      return;
-    }
-    stretches.push_back(std::move(*code));
-  }
-  Exits found = find_exits(decoder_, stretches);
-  function.exits_error = std::move(found.error);
-  if (!function.exits_error.empty()) return;
-  for (const Exit& exit : found.exits) {
-    auto exit_site = site(exit.kind, exit.instruction);
-    if (!exit_site) {
-      function.exits_error = exit_site.error().why;
-      function.sites.resize(1);
-      return;
-    }
-    function.sites.push_back(std::move(*exit_site));
-  }
-  std::sort(function.sites.begin() + 1, function.sites.end(),
-            [](const Site& a, const Site& b) { return a.address < b.address; });
-}
-
 Error Reading::too_many(std::size_t most, const char* what) const {
   return {.what = "find `" + request_.function + "`",
           .where = request_.name,
@@ -249,12 +216,14 @@ Result<FileAnswer> Reading::run() {
   }
   if (!answer_.functions.empty()) find_relatives();
   std::size_t sites = 0;
+  FunctionSites finder(image_, decoder_, request_, [this](Range range) { return stretch(range); });
   for (Function& function : answer_.functions) {
     claim_cold(function);
-    if (request_.exits) add_exits(function);
+    finder.complete(function);
     sites += function.sites.size();
     if (sites > std::max(most, limits::sites_per_probe)) return failure(too_many(limits::sites_per_probe, "sites"));
   }
+  finder.settle(answer_.functions);
   if (answer_.functions.empty() && answer_.refused.empty()) {
     answer_.nearest = nearest(image_.symbols(), pattern_.plain_name());
   }
@@ -280,6 +249,12 @@ class ElfReader final : public FileReader {
     if (!decoder) return failure(decoder.error());
     return Reading(*image, request, std::move(*pattern), std::move(*decoder)).run();
   }
+
+  Result<CallersAnswer> callers(const CallersRequest& request) override { return find_callers(request); }
+  Result<std::vector<ReturnSite>> return_sites(const ReturnSitesRequest& request) override {
+    return find_return_sites(request);
+  }
+  Result<Traits> traits(int fd, const std::string& name) override { return find_traits(fd, name); }
 };
 
 }  // namespace

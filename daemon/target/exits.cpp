@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "target/effects.h"
 #include "target/elf_image.h"
 
 namespace diagnose::target {
@@ -19,11 +20,15 @@ class Search {
   }
 
   Exits run() {
+    found_.decoded = true;
     for (const Stretch& stretch : stretches_) {
       walk(stretch);
-      if (!found_.error.empty()) return std::move(found_);
+      if (!found_.decoded) return std::move(found_);
     }
+    std::sort(found_.targets.begin(), found_.targets.end());
+    found_.targets.erase(std::unique(found_.targets.begin(), found_.targets.end()), found_.targets.end());
     check_targets();
+    for (Exit& exit : found_.exits) cut_at_targets(exit);
     return std::move(found_);
   }
 
@@ -41,12 +46,24 @@ class Search {
                         [&](const Stretch& stretch) { return within(stretch.range, target); });
   }
 
+  // The first reason is the one that is told.
+  void incomplete(std::string why) {
+    if (found_.error.empty()) found_.error = std::move(why);
+  }
+
   void add(SiteKind kind, const Instruction& instruction) {
     if (const auto why = refusal(instruction)) {
-      found_.error = "the exit at " + place(instruction.address) + " cannot be probed: " + *why;
-      return;
+      return incomplete("the exit at " + place(instruction.address) + " cannot be probed: " + *why);
     }
-    found_.exits.push_back({kind, instruction});
+    found_.exits.push_back({kind, instruction, {}});
+    if (kind == SiteKind::exit) found_.exits.back().before = line_;
+  }
+
+  void jump(const Instruction& instruction, SiteKind kind) {
+    const LinkAddress target = instruction.target;
+    const bool out = leaves(target);
+    if (!out || target == stretches_.front().range.low) found_.targets.push_back(target);
+    if (out) add(kind, instruction);
   }
 
   void visit(const Instruction& instruction) {
@@ -56,40 +73,64 @@ class Search {
         break;
       case Flow::jump:
       case Flow::conditional:
-        if (leaves(instruction.target)) {
-          add(SiteKind::tail, instruction);
-        } else {
-          inner_.push_back(instruction.target);
-        }
+        jump(instruction, SiteKind::tail);
         break;
       case Flow::counted:
         if (leaves(instruction.target)) {
-          found_.error = "the loop instruction at " + place(instruction.address) + " leaves the function";
+          incomplete("the loop instruction at " + place(instruction.address) + " leaves the function");
         } else {
-          inner_.push_back(instruction.target);
+          found_.targets.push_back(instruction.target);
         }
         break;
       case Flow::indirect:
+        found_.unknown_jumps = true;
         // Compilers write `notrack` on nothing but the jump of a switch, whose table stays inside; the kernel would
         // refuse a breakpoint there.
         if (!instruction.notrack) add(SiteKind::tail, instruction);
         break;
-      case Flow::next:
       case Flow::call:
+        found_.calls = true;
+        break;
+      case Flow::next:
+        if (waits(instruction)) found_.calls = true;
+        if (!keeps_stack(instruction)) found_.switches_stack = true;
+        break;
       case Flow::stop:
         break;
     }
+    follow_line(instruction);
+  }
+
+  // The straight line up to the instruction, for an exit that may end it.
+  void follow_line(const Instruction& instruction) {
+    constexpr std::size_t instructions_max = 16;  // an epilogue is shorter
+    if (instruction.flow != Flow::next) line_.clear();
+    if (instruction.flow != Flow::next && instruction.flow != Flow::conditional) return;
+    if (instruction.flow == Flow::conditional && leaves(instruction.target)) return;  // a site of its own
+    if (line_.size() == instructions_max) line_.erase(line_.begin());
+    line_.push_back(instruction);
+  }
+
+  void cut_at_targets(Exit& exit) const {
+    if (exit.before.empty()) return;
+    const LinkAddress from = exit.before.front().address;
+    auto last = std::upper_bound(found_.targets.begin(), found_.targets.end(), exit.instruction.address);
+    if (last == found_.targets.begin()) return;
+    const LinkAddress target = *--last;  // the last one at or before the exit
+    if (target <= from) return;
+    std::erase_if(exit.before, [&](const Instruction& instruction) { return instruction.address < target; });
   }
 
   void walk(const Stretch& stretch) {
     std::span<const std::uint8_t> rest = stretch.bytes;
     LinkAddress address = stretch.range.low;
     Flow last = Flow::next;
-    while (!rest.empty() && found_.error.empty()) {
+    line_.clear();
+    while (!rest.empty()) {
       const auto instruction = decoder_.decode(rest, address);
       if (!instruction) {
-        found_.error = "undecodable byte at " + place(address) + ": data among the code";
-        return;
+        found_.decoded = false;
+        return incomplete("undecodable byte at " + place(address) + ": data among the code");
       }
       boundaries_.push_back({address, rest[0] == 0xf0});
       visit(*instruction);
@@ -98,22 +139,22 @@ class Search {
       address = LinkAddress{raw(address) + instruction->length};
     }
     // A call that ends a function does not return; anything else runs on into its neighbour.
-    if (found_.error.empty() && (last == Flow::next || last == Flow::conditional || last == Flow::counted)) {
-      found_.error = "it runs on into the code behind it at " + place(stretch.range.high);
+    if (last == Flow::next || last == Flow::conditional || last == Flow::counted) {
+      incomplete("it runs on into the code behind it at " + place(stretch.range.high));
     }
   }
 
   // Code that is decoded out of step shows in jumps that miss the boundaries.
   void check_targets() {
     std::sort(boundaries_.begin(), boundaries_.end());
-    for (const LinkAddress target : inner_) {
+    for (const LinkAddress target : found_.targets) {
       const auto behind = std::upper_bound(boundaries_.begin(), boundaries_.end(), Boundary{target, true});
       if (behind == boundaries_.begin()) continue;
       const Boundary& boundary = *std::prev(behind);
       const bool past_lock = boundary.lock && raw(target) == raw(boundary.address) + 1;  // glibc's idiom
       if (boundary.address != target && !past_lock) {
-        found_.error = "a jump goes to " + place(target) + ", the middle of an instruction: data among the code";
-        return;
+        found_.decoded = false;
+        return incomplete("a jump goes to " + place(target) + ", the middle of an instruction: data among the code");
       }
     }
   }
@@ -128,7 +169,7 @@ class Search {
   std::span<const Stretch> stretches_;
   std::size_t bytes_ = 0;
   std::vector<Boundary> boundaries_;
-  std::vector<LinkAddress> inner_;  // targets of jumps that stay
+  std::vector<Instruction> line_;  // the straight line so far
   Exits found_;
 };
 

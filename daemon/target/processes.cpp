@@ -15,6 +15,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "target/elf_image.h"
+
 namespace diagnose::target {
 namespace {
 
@@ -132,28 +134,61 @@ std::string unescape(std::string_view text) {
   return path;
 }
 
-// "55d0-55d1 r-xp 00001000 08:01 1234    /usr/bin/x": an executable mapping of a file, or nothing.
-std::optional<Mapping> parse_mapping(std::string_view line) {
-  Mapping mapping;
-  mapping.range = next_word(line);
+// "55d0-55d1 r-xp 00001000 08:01 1234    /usr/bin/x" (proc_pid_maps(5)): an executable region, or nothing.
+std::optional<Region> parse_region(std::string_view line) {
+  Region region;
+  region.range = next_word(line);
   const std::string_view permissions = next_word(line);
-  next_word(line);  // offset
+  const std::string_view offset_text = next_word(line);
   const std::string_view device = next_word(line);
   const std::string_view inode = next_word(line);
   if (permissions.size() < 3 || permissions[2] != 'x') return std::nullopt;
+  const std::string_view range = region.range;
+  const auto dash = range.find('-');
+  const auto colon = device.find(':');
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  std::uint64_t offset = 0;
   unsigned major_number = 0;
   unsigned minor_number = 0;
-  const auto colon = device.find(':');
-  if (colon == std::string_view::npos || !read_number(device.substr(0, colon), major_number, 16) ||
-      !read_number(device.substr(colon + 1), minor_number, 16) || !read_number(inode, mapping.inode) ||
-      mapping.inode == 0) {
+  if (dash == std::string_view::npos || !read_number(range.substr(0, dash), start, 16) ||
+      !read_number(range.substr(dash + 1), end, 16) || !read_number(offset_text, offset, 16) ||
+      colon == std::string_view::npos || !read_number(device.substr(0, colon), major_number, 16) ||
+      !read_number(device.substr(colon + 1), minor_number, 16) || !read_number(inode, region.inode)) {
     return std::nullopt;
   }
-  mapping.device = makedev(major_number, minor_number);
+  region.start = MemoryAddress{start};
+  region.end = MemoryAddress{end};
+  region.offset = FileOffset{offset};
+  region.device = makedev(major_number, minor_number);
   line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  mapping.path = unescape(line);
-  cut_deleted(mapping.path);
-  return mapping;
+  region.path = unescape(line);
+  cut_deleted(region.path);
+  if (region.path.empty()) region.path = "[anon]";
+  return region;
+}
+
+std::vector<Region> parse_regions(std::string_view text) {
+  std::vector<Region> regions;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (auto region = parse_region(line)) regions.push_back(std::move(*region));
+  }
+  return regions;
+}
+
+// The rest of the line `name` (with its colon) in a /proc/PID/status, without the blanks at its start.
+std::string_view status_line(std::string_view status, std::string_view name) {
+  for (std::string_view rest = status; !rest.empty();) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!line.starts_with(name)) continue;
+    line.remove_prefix(name.size());
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    return line;
+  }
+  return {};
 }
 
 bool is_glob(std::string_view pattern) {
@@ -199,14 +234,10 @@ Result<Process> ProcFs::process(pid_t pid) const {
         process_error(pid, "a thread of the kernel, it runs no program", "use bpftrace or perf for the kernel"));
   }
   if (const auto status = read_file(path_of(root_, pid, "status"))) {
-    const auto at = status->find("\nTgid:\t");
     pid_t leader = 0;
-    if (at != std::string::npos) {
-      const std::string_view rest = std::string_view(*status).substr(at + 7);
-      if (read_number(rest.substr(0, rest.find('\n')), leader) && leader != pid) {
-        return failure(
-            process_error(pid, "a thread of process " + std::to_string(leader), "give pid " + std::to_string(leader)));
-      }
+    if (read_number(status_line(*status, "Tgid:"), leader) && leader != pid) {
+      return failure(
+          process_error(pid, "a thread of process " + std::to_string(leader), "give pid " + std::to_string(leader)));
     }
   }
   auto exe = read_link(path_of(root_, pid, "exe"));
@@ -226,15 +257,13 @@ Result<std::vector<Mapping>> ProcFs::mappings(pid_t pid) const {
   const auto text = read_file(path_of(root_, pid, "maps"));
   if (!text) return failure(process_error(pid, errno));
   std::vector<Mapping> mappings;
-  for (std::string_view rest = *text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    auto mapping = parse_mapping(line);
-    if (!mapping) continue;
+  for (Region& region : parse_regions(*text)) {
+    if (region.inode == 0) continue;
     const bool known = std::any_of(mappings.begin(), mappings.end(), [&](const Mapping& other) {
-      return other.device == mapping->device && other.inode == mapping->inode;
+      return other.device == region.device && other.inode == region.inode;
     });
-    if (!known) mappings.push_back(std::move(*mapping));
+    if (known) continue;
+    mappings.push_back({region.device, region.inode, std::move(region.path), std::move(region.range), false});
   }
   std::string exe = read_link(path_of(root_, pid, "exe")).value_or("");
   cut_deleted(exe);
@@ -252,6 +281,50 @@ Result<std::vector<Mapping>> ProcFs::mappings(pid_t pid) const {
     std::rotate(mappings.begin(), own, own + 1);
   }
   return mappings;
+}
+
+std::optional<MemoryAddress> Region::address_of(FileOffset at) const {
+  if (inode == 0 || at < offset || raw(at) - raw(offset) >= raw(end) - raw(start)) return std::nullopt;
+  return MemoryAddress{raw(at) - raw(offset) + raw(start)};
+}
+
+Result<std::vector<Region>> ProcFs::regions(pid_t pid) const {
+  const auto text = read_file(path_of(root_, pid, "maps"));
+  if (!text) return failure(process_error(pid, errno));
+  return parse_regions(*text);
+}
+
+bool ProcFs::seccomp(pid_t pid) const {
+  const auto status = read_file(path_of(root_, pid, "status"));
+  int mode = 0;
+  return status && read_number(status_line(*status, "Seccomp:"), mode) && mode != 0;
+}
+
+bool ProcFs::shadow_stack(pid_t pid) const {
+  const auto status = read_file(path_of(root_, pid, "status"));
+  if (!status) return false;
+  std::string_view features = status_line(*status, "x86_Thread_features:");
+  while (!features.empty()) {
+    const std::string_view feature = next_word(features);
+    if (feature == "shstk") return true;
+  }
+  return false;
+}
+
+Result<std::vector<std::byte>> ProcFs::memory(pid_t pid, MemoryAddress address, std::size_t bytes) const {
+  const Fd file(::open(path_of(root_, pid, "mem").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failure(process_error(pid, errno));
+  std::vector<std::byte> found(bytes);
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t got = ::pread(file.get(), found.data() + done, bytes - done, static_cast<off_t>(raw(address) + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      return failure(process_error(pid, "its memory at " + hex(raw(address) + done) + " cannot be read",
+                                   "see /proc/PID/maps for what it maps"));
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return found;
 }
 
 Result<Fd> ProcFs::open(pid_t pid, const Mapping& mapping) const {

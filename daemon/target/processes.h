@@ -1,8 +1,10 @@
 // Processes and what they map, from /proc.  No file of a target is parsed here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -34,6 +36,25 @@ struct Mapping {
   bool executable_file = false;  // the process's own executable
 };
 
+// One executable line of /proc/PID/maps.
+struct Region {
+  MemoryAddress start{};
+  MemoryAddress end{};  // first byte behind
+  FileOffset offset{};  // of `start` in the file
+  dev_t device = 0;
+  ino_t inode = 0;    // 0: no file: code made at run time, or the kernel's own
+  std::string path;   // " (deleted)" cut off; "[anon]" for memory without a name, else as the kernel calls it: "[vdso]"
+  std::string range;  // "55d0..-55d1..": its name in /proc/PID/map_files
+
+  [[nodiscard]] bool holds(MemoryAddress address) const { return address >= start && address < end; }
+  // Of an address that the region holds.
+  [[nodiscard]] FileOffset offset_of(MemoryAddress address) const {
+    return FileOffset{raw(address) - raw(start) + raw(offset)};
+  }
+  // Where that byte of the file is in memory, or nothing if the region does not map it.
+  [[nodiscard]] std::optional<MemoryAddress> address_of(FileOffset at) const;
+};
+
 // Where /proc is; tests give a tree of their own.
 class ProcFs {
  public:
@@ -46,6 +67,14 @@ class ProcFs {
   [[nodiscard]] bool alive(const Process& process) const;
   // Executable file mappings, one per (device, inode), the executable first.
   [[nodiscard]] Result<std::vector<Mapping>> mappings(pid_t pid) const;
+  // Every executable line, by address.
+  [[nodiscard]] Result<std::vector<Region>> regions(pid_t pid) const;
+  // Whether a seccomp filter stands over it, strict mode included; whether it runs with a shadow stack.  False for a
+  // process that is gone.
+  [[nodiscard]] bool seccomp(pid_t pid) const;
+  [[nodiscard]] bool shadow_stack(pid_t pid) const;
+  // What stands there in its memory.  Fails if any of it is not mapped, and like process().
+  [[nodiscard]] Result<std::vector<std::byte>> memory(pid_t pid, MemoryAddress address, std::size_t bytes) const;
   // Opens the very file that is mapped: /proc/PID/exe or map_files/RANGE, checked against (device, inode); falls back
   // to /proc/PID/root/PATH with the same check.  Read-only, close-on-exec.
   [[nodiscard]] Result<Fd> open(pid_t pid, const Mapping& mapping) const;

@@ -38,8 +38,8 @@ std::string joined(const std::vector<std::string>& parts) {
 // One target being resolved.  Each file is opened and read once, however many processes map it.
 class Resolving {
  public:
-  Resolving(const ProcFs& proc, FileReader& reader, const spec::Target& target, bool exits)
-      : proc_(proc), reader_(reader), target_(target), exits_(exits) {
+  Resolving(const ProcFs& proc, FileReader& reader, const spec::Target& target, const Need& need)
+      : proc_(proc), reader_(reader), target_(target), need_(need) {
     if (is_plain_path(target_.module)) module_path_ = canonical(target_.module);
   }
 
@@ -51,6 +51,7 @@ class Resolving {
  private:
   struct File {
     std::shared_ptr<Fd> fd;
+    FileStamp stamp;
     std::optional<FileAnswer> answer;
     std::optional<Error> error;
     std::optional<std::size_t> module;  // index in result_.modules
@@ -69,18 +70,21 @@ class Resolving {
   const ProcFs& proc_;
   FileReader& reader_;
   const spec::Target& target_;
-  bool exits_;
+  Need need_;
   std::string module_path_;
   std::map<Key, File> files_;
   Resolution result_;
 };
 
 void Resolving::read(File& file, const std::string& path) {
+  file.stamp = FileStamp::of(file.fd->get());
   auto answer = reader_.read({.fd = file.fd->get(),
                               .name = path,
                               .function = target_.function.text,
                               .build_id = target_.build_id,
-                              .exits = exits_,
+                              .exits = need_.exits,
+                              .entry_registers = need_.entry_registers,
+                              .entry_unmoved = need_.entry_unmoved,
                               .functions_max = 0});
   if (!answer) {
     file.error = std::move(answer.error());
@@ -122,6 +126,7 @@ void Resolving::take(File& file, const Mapping& mapping, const Process* process)
     file.module = result_.modules.size();
     Module module;
     module.file = file.fd;
+    module.stamp = file.stamp;
     module.device = mapping.device;
     module.inode = mapping.inode;
     module.path = mapping.path;
@@ -264,8 +269,17 @@ Result<Resolution> Resolving::run(std::vector<Process> processes, bool follow) {
 
 }  // namespace
 
-Result<Resolution> Resolver::resolve(const spec::Target& target, bool exits) {
-  Resolving resolving(proc_, reader_, target, exits);
+FileStamp FileStamp::of(int fd) {
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return {};
+  return {.size = status.st_size,
+          .modified_ns = status.st_mtim.tv_sec * second_ns + status.st_mtim.tv_nsec,
+          .changed_ns = status.st_ctim.tv_sec * second_ns + status.st_ctim.tv_nsec};
+}
+
+Result<Resolution> Resolver::resolve(const spec::Target& target, const Need& need) {
+  Resolving resolving(proc_, reader_, target, need);
   std::vector<Process> processes;
   if (target.by == spec::TargetBy::pid) {
     std::optional<Error> first;
@@ -290,8 +304,8 @@ Result<Resolution> Resolver::resolve(const spec::Target& target, bool exits) {
   return resolving.run(std::move(processes), false);
 }
 
-Result<Resolution> Resolver::resolve(const spec::Target& target, bool exits, const Process& process) {
-  return Resolving(proc_, reader_, target, exits).run({process}, true);
+Result<Resolution> Resolver::resolve(const spec::Target& target, const Need& need, const Process& process) {
+  return Resolving(proc_, reader_, target, need).run({process}, true);
 }
 
 }  // namespace diagnose::target

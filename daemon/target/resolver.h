@@ -1,6 +1,7 @@
 // spec::Target -> the files and addresses to probe.  Loop thread only.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,9 +14,20 @@
 
 namespace diagnose::target {
 
+// How a file stood when it was read; equal stamps: nobody has written to it meanwhile.
+struct FileStamp {
+  std::int64_t size = 0;         // bytes
+  std::int64_t modified_ns = 0;  // CLOCK_REALTIME
+  std::int64_t changed_ns = 0;   // CLOCK_REALTIME
+
+  [[nodiscard]] static FileStamp of(int fd);
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
 // One file that holds the place, held open for as long as it is probed: no race between check and attach.
 struct Module {
   std::shared_ptr<Fd> file;
+  FileStamp stamp;  // taken before it was read
   dev_t device = 0;
   ino_t inode = 0;
   std::string path;  // as the target sees it
@@ -37,6 +49,13 @@ struct Resolution {
   std::vector<std::string> notes;    // for people: refused matches, processes left out
 };
 
+// What a probe needs of its functions.
+struct Need {
+  bool exits = false;
+  std::uint16_t entry_registers = every_register;  // see FileRequest
+  bool entry_unmoved = false;
+};
+
 class Resolver {
  public:
   // Borrows both; they must outlive the resolver.
@@ -47,10 +66,10 @@ class Resolver {
   // instruction; otherwise the result is empty.
   // Errors: no such pid; no such function in any file (with the nearest names); two modules of one process have the
   // function (the message lists them); wrong build id; not permitted.
-  [[nodiscard]] Result<Resolution> resolve(const spec::Target& target, bool exits);
+  [[nodiscard]] Result<Resolution> resolve(const spec::Target& target, const Need& need);
 
   // The same for one process that appeared later.
-  [[nodiscard]] Result<Resolution> resolve(const spec::Target& target, bool exits, const Process& process);
+  [[nodiscard]] Result<Resolution> resolve(const spec::Target& target, const Need& need, const Process& process);
 
  private:
   const ProcFs& proc_;

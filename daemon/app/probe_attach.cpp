@@ -1,0 +1,208 @@
+// Probe: from the target to breakpoints.
+#include <algorithm>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utility>
+
+#include "app/probe.h"
+#include "app/strategy.h"
+#include "app/survey.h"
+#include "attach/installed.h"
+
+namespace diagnose::app {
+
+target::Need Probe::need() const {
+  return {.exits = wants_return_,
+          .entry_registers = evaluation_.entry_registers,
+          .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline};
+}
+
+// Programs are made for what they will meet: how the language passes arguments, and whether a thread has one stack.
+Status Probe::prepare(const target::Resolution& resolution) {
+  compile::Returns wanted{.frames = compile::FrameKey::thread,
+                          .callers = wants_return_ && spec_.return_strategy != spec::ReturnStrategy::sites,
+                          .trampoline = wants_return_ && spec_.return_strategy != spec::ReturnStrategy::sites,
+                          .session = false};
+  bool go = false;
+  for (const target::Module& module : resolution.modules) {
+    go = go || std::any_of(module.functions.begin(), module.functions.end(),
+                           [](const target::Function& function) { return function.go; });
+  }
+  if (go) wanted.frames = compile::FrameKey::goroutine;
+  if (!go && wants_return_) {
+    const Surroundings around = parts_.survey.around(resolution.processes, true);
+    if (!around.other_stacks.empty()) {
+      wanted.frames = compile::FrameKey::stack;
+      add_note("calls are kept by process, not by thread, and one that an exception leaves is noticed late: " +
+               around.other_stacks);
+    }
+  }
+  if (loaded_ && returns_.frames == wanted.frames) return {};
+  if (loaded_ && !grips_.empty()) {
+    return failure({.what = "attach `" + spec_.id + "`",
+                    .where = "",
+                    .why = "the process switches stacks, those attached before do not",
+                    .mend = "attach it with a probe of its own"});
+  }
+  if (go != (abi_ == compile::Abi::go)) {
+    abi_ = go ? compile::Abi::go : compile::Abi::system_v;
+    if (auto status = check(); !status) return status;
+  }
+  if (loaded_) parts_.detacher.detach(runtime_links(), [] {});  // of programs that were never used
+  if (auto status = load(wanted); !status) return status;
+  return enabled_ ? enable() : Status{};
+}
+
+void Probe::attach_now() {
+  auto resolution = parts_.resolver.resolve(spec_.target, need());
+  if (!resolution) {
+    fail(resolution.error());
+    return;
+  }
+  if (auto status = prepare(*resolution); !status) {
+    if (errors_.empty()) fail(status.error());
+    return;
+  }
+  for (const std::string& note : resolution->notes) add_note(note);
+  // With `all`, a process that cannot be read is no concern of this probe unless it says so by name.
+  if (spec_.target.by != spec::TargetBy::all) {
+    for (const auto& [process, error] : resolution->errors) note_error(process, error);
+  }
+  for (const target::Module& module : resolution->modules) {
+    for (const Error& error : attach_module(module)) add_error(error);
+  }
+  if (auto status = enable(); !status) {
+    fail(status.error());
+    return;
+  }
+  settle_state();
+  if (state_ == State::failed) {
+    end(State::failed, "");
+  } else if (state_ == State::pending) {
+    add_note("no process matches yet: it is attached when one starts");
+  } else if (processes().empty()) {
+    add_note("no process runs it now: those that start are measured from their first instruction");
+  }
+}
+
+Status Probe::enable() {
+  const auto expiry = expires();
+  std::optional<std::chrono::nanoseconds> time;
+  if (expiry) time = *expiry - lifespan::Clock::now();
+  if (auto status = loaded_->enable(parts_.stencils, time, spec_.lifespan.hits); !status) return status;
+  enabled_ = true;
+  schedule_end();
+  return {};
+}
+
+const Grip* Probe::grip_on(const target::Module& module, std::optional<pid_t> process) const {
+  const auto found = std::find_if(grips_.begin(), grips_.end(), [&](const Grip& known) {
+    return known.attachment.process == process && known.attachment.device == module.device &&
+           known.attachment.inode == module.inode;
+  });
+  return found == grips_.end() ? nullptr : &*found;
+}
+
+// A file that only its own processes map can be probed whole, so that those to come are counted from their first
+// instruction; a library under a process target must not cost the others anything.
+std::vector<Error> Probe::attach_module(const target::Module& module) {
+  const bool every_process =
+      spec_.target.by == spec::TargetBy::all || (spec_.target.by == spec::TargetBy::exe && module.is_executable);
+  // Where links cannot be limited to a process the programs are.
+  const bool filtered = !every_process && !parts_.kernel.scopes_to_process();
+  const bool whole_file = every_process || filtered;
+  if (filtered) {
+    for (const target::Process& process : module.processes) {
+      if (auto status = loaded_->admit_process(process.pid); !status) return {status.error()};
+    }
+  }
+  if (grip_on(module, std::nullopt) != nullptr) return {};
+  // Once attached one by one it stays so: a breakpoint for all beside those would count twice.
+  const bool one_by_one = std::any_of(grips_.begin(), grips_.end(), [&](const Grip& known) {
+    return known.attachment.process && known.attachment.device == module.device &&
+           known.attachment.inode == module.inode;
+  });
+  if (whole_file && !one_by_one) {
+    auto lease = attach::Lease::take(*module.file);
+    if (lease && !(module.stamp == target::FileStamp::of(module.file->get()))) {
+      return {{.what = "attach",
+               .where = module.path,
+               .why = "the file was written to while it was read",
+               .mend = "attach again when that is done"}};
+    }
+    const bool same = runs_as_read(module);
+    if (lease && same) {
+      auto status = hold(module, std::nullopt, std::move(*lease));
+      return status ? std::vector<Error>{} : std::vector{status.error()};
+    }
+    if (filtered) {
+      return {
+          {.what = "attach",
+           .where = module.path,
+           .why = same ? "no read lease (" + lease.error().why + ")" : "a process runs other code than the file has",
+           .mend = "this kernel cannot limit a breakpoint to one process, and without a lease new ones could crash"}};
+    }
+    add_note(module.path + ": " +
+             (same ? "no read lease (" + lease.error().why + ")" : "a process runs other code than the file has") +
+             ": processes are attached one by one");
+  }
+  std::vector<Error> errors;
+  for (const target::Process& process : module.processes) {
+    if (grip_on(module, process.pid) != nullptr) continue;
+    auto status = hold(module, process, std::nullopt);
+    if (status) continue;
+    applied_[process_key(process)] = status.error().text();
+    errors.push_back(status.error());
+  }
+  return errors;
+}
+
+// Whether every process that maps the file has its bytes in memory.
+bool Probe::runs_as_read(const target::Module& module) const {
+  return std::all_of(module.processes.begin(), module.processes.end(), [&](const target::Process& process) {
+    return attach::same_code(parts_.proc, process.pid, module.device, module.inode, module.functions, module.path) ||
+           !parts_.proc.alive(process);
+  });
+}
+
+Status Probe::hold(const target::Module& module, std::optional<target::Process> process,
+                   std::optional<attach::Lease> lease) {
+  const auto gone = [&] {
+    return failure({.what = "attach",
+                    .where = "process " + std::to_string(process->pid),
+                    .why = "the process has gone",
+                    .mend = "choose a running one, or target it by `exe`"});
+  };
+  Grip made;
+  made.lease = std::move(lease);
+  // The pidfd first, the start time then: a pid that was used again in between is noticed, before and after.
+  if (process) {
+    made.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, process->pid, 0)));
+    if (!made.pidfd || !parts_.proc.alive(*process)) return gone();
+    auto same =
+        attach::same_code(parts_.proc, process->pid, module.device, module.inode, module.functions, module.path);
+    if (!same) return parts_.proc.alive(*process) ? same : gone();
+  }
+  made.module = module;
+  made.processes = process ? std::vector{*process} : module.processes;
+  if (auto status = choose_returns(made, process); !status) return status;
+  auto attachment = attach::attach(parts_.kernel, parts_.detacher, *loaded_, module, made.returns,
+                                   process ? std::optional(process->pid) : std::nullopt, !handed_over_);
+  if (!attachment) return tl::unexpected(attachment.error());
+  made.attachment = std::move(*attachment);
+  for (const std::string& note : made.attachment.notes) add_note(note);
+  cover_exits(made);
+  if (process && !parts_.proc.alive(*process)) {
+    std::vector<Grip> late;
+    late.push_back(std::move(made));
+    let_go(std::move(late), {});
+    return gone();
+  }
+  for (const target::Process& one : made.processes) applied_[process_key(one)] = "";
+  grips_.push_back(std::move(made));
+  if (process) watch(grips_.back());
+  schedule_hand_over();
+  return {};
+}
+
+}  // namespace diagnose::app
