@@ -6,8 +6,10 @@
 #include <stdexcept>
 #include <thread>
 
+#include "bench/bpftrace.h"
 #include "bench/floor.h"
 #include "bench/load.h"
+#include "bench/returns.h"
 #include "bench/table.h"
 #include "support/daemon.h"
 
@@ -23,10 +25,6 @@ using namespace std::chrono_literals;
 constexpr int rounds = 15;
 constexpr int bpftrace_rounds = 5;
 constexpr long calls = 100'000;  // of one measurement; a burst of records of this size fits into the ring
-
-bool have_bpftrace() {
-  return std::system("command -v bpftrace >/dev/null 2>&1") == 0;
-}
 
 // One kind of probe, ours and bpftrace's words for the same.
 struct Candidate {
@@ -50,15 +48,6 @@ std::uint64_t entry_offset(const json& attached) {
     if (site.at("kind") == "entry") return std::stoull(site.at("offset").get<std::string>(), nullptr, 16);
   }
   throw std::runtime_error("no entry among the sites");
-}
-
-// bpftrace running `program` until the result dies; returns when it has attached.
-test::Process bpftrace(const std::string& program) {
-  test::Process process({"bpftrace", "-e", "BEGIN { printf(\"begun\\n\"); } " + program});
-  std::string line;
-  while (line != "begun") line = process.line();
-  std::this_thread::sleep_for(300ms);  // BEGIN runs before the probes are in
-  return process;
 }
 
 void measure_hits(const Daemon& daemon, Load& load, std::vector<Candidate>& candidates, std::vector<double>& floor_ns) {
@@ -281,6 +270,8 @@ int main() {
     Load load;
     const diagnose::test::Daemon daemon;
     measure(rows, "prices of a hit", [&] { return hit_rows(daemon, load); });
+    measure(rows, "entries", [&] { return entry_rows(daemon, load); });
+    measure(rows, "returns", [&] { return return_rows(daemon, load); });
     measure(rows, "records", [&] { return std::vector{records_row(daemon, load)}; });
     measure(rows, "attaching", [&] { return std::vector{attach_row(daemon, load)}; });
     measure(rows, "glob", [&] { return std::vector{glob_row(daemon)}; });

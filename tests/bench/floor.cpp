@@ -16,12 +16,12 @@ Floor::~Floor() {
   floor_bpf__destroy(program_);
 }
 
-void Floor::attach(pid_t pid, const std::string& path, std::uint64_t file_offset) {
+void Floor::attach(pid_t pid, const std::string& path, const std::vector<unsigned long>& file_offsets, bool returning) {
   bpf_uprobe_multi_opts options{};
   options.sz = sizeof(options);
-  const unsigned long offset = file_offset;
-  options.offsets = &offset;
-  options.cnt = 1;
+  options.offsets = file_offsets.data();
+  options.cnt = file_offsets.size();
+  options.retprobe = returning;
   link_ = bpf_program__attach_uprobe_multi(program_->progs.nothing, pid, path.c_str(), nullptr, &options);
   if (link_ == nullptr) throw std::runtime_error(std::string("attaching the empty program: ") + std::strerror(errno));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 struct floor_bpf;
 struct bpf_link;
@@ -18,7 +19,11 @@ class Floor {
   Floor& operator=(const Floor&) = delete;
   ~Floor();
 
-  void attach(pid_t pid, const std::string& path, std::uint64_t file_offset);
+  void attach(pid_t pid, const std::string& path, std::uint64_t file_offset) {
+    attach(pid, path, std::vector<unsigned long>{file_offset}, false);
+  }
+  // `returning`: on the returns of the functions that begin there, by the kernel's trampoline.
+  void attach(pid_t pid, const std::string& path, const std::vector<unsigned long>& file_offsets, bool returning);
   void detach();
 
  private:

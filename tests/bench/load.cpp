@@ -27,8 +27,8 @@ std::string Load::path() const {
   return test::program_path("bench_target");
 }
 
-double Load::ns_per_call(long calls) {
-  process_.write("run " + std::to_string(calls) + "\n");
+double Load::ns_per_call(long calls, const std::string& function) {
+  process_.write("run " + std::to_string(calls) + " " + function + "\n");
   return std::stod(process_.line());
 }
 

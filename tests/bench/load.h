@@ -13,8 +13,8 @@ class Load {
   Load();
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
   [[nodiscard]] std::string path() const;
-  double ns_per_call(long calls);                 // of `hot`, measured by the target itself
-  long pace(long per_second, long milliseconds);  // calls made
+  double ns_per_call(long calls, const std::string& function = "hot");  // measured by the target itself
+  long pace(long per_second, long milliseconds);                        // calls made
 
  private:
   test::Process process_;

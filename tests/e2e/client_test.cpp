@@ -1,4 +1,5 @@
 // The verbs of diagnosectl and the shapes of their --json.
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -52,7 +53,7 @@ TEST(Client, AttachToTheReturnHasASiteForEveryWayOut) {
   const Program program({"recursion", "1", "1", "1"});
   const Daemon daemon;
   const json attached = daemon.json({"attach", "--pid", std::to_string(program.pid()), "down", "--type", "histogram",
-                                     "--name", "down", "--value", "elapsed", "--id", "down"});
+                                     "--name", "down", "--value", "elapsed", "--id", "down", "--return", "sites"});
   EXPECT_EQ(attached.at("return").at("strategy"), "sites");
   std::size_t exits = 0;
   for (const json& site : attached.at("sites")) {
@@ -190,8 +191,11 @@ TEST(Client, ApplyReconcilesAndIsIdempotent) {
   const Program program({"threads", "1", "1"});
   const Daemon daemon;
   const std::string file = daemon.folder()->file("mine.yaml");
+  // The file's time is the probes' `lastmodified`: a second later each would be renewed.
+  const auto stamp = std::filesystem::file_time_type::clock::now();
   const auto apply = [&](const std::string& text) {
     write_file(file, text);
+    std::filesystem::last_write_time(file, stamp);
     return daemon.json({"apply", file});
   };
   const std::string one = probe_text("one", at(program.pid(), "work"), counter("one"));

@@ -70,7 +70,7 @@ TEST(Lifespan, ASpecWhoseTimeWasOverBeforeTheStartIsNotAttached) {
   std::string text = spec_text("old", at(program.pid(), "work"), counter("works"), "10m");
   text += "    lastmodified: 2020-01-01T00:00:00Z\n";
   const Daemon daemon({.specs = {{"old.yaml", text}}});
-  EXPECT_TRUE(links_of(daemon.pid()).empty());
+  EXPECT_TRUE(eventually([&] { return links_of(daemon.pid()).empty(); }));
   EXPECT_NE(daemon.state_of("old"), "armed");
 }
 

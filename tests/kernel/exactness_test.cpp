@@ -2,13 +2,15 @@
 #include <gtest/gtest.h>
 
 #include "kernel/rig.h"
+#include "support/scale.h"
 
 namespace diagnose::test {
 namespace {
 
 TEST(Exactness, SixteenThreadsAndAMillionCallsEachAreCountedExactlyFiveTimesOutOfFive) {
+  const long calls = scaled(1'000'000);
   for (int run = 0; run < 5; ++run) {
-    Program program({"threads", "16", "1000000"});
+    Program program({"threads", "16", std::to_string(calls)});
     Rig rig("target: {" + target_of(program, "work") +
             "}, instruments: ["
             "{type: counter, name: calls},"
@@ -17,20 +19,20 @@ TEST(Exactness, SixteenThreadsAndAMillionCallsEachAreCountedExactlyFiveTimesOutO
     rig.attach();
     program.go();
     const auto counts = program.counts();
-    EXPECT_EQ(counts.at("calls"), 16'000'000);
-    EXPECT_EQ(rig.hits(), 16'000'000U);
-    EXPECT_EQ(rig.value(0), 16'000'000);
+    EXPECT_EQ(counts.at("calls"), 16 * calls);
+    EXPECT_EQ(rig.hits(), static_cast<std::uint64_t>(16 * calls));
+    EXPECT_EQ(rig.value(0), 16 * calls);
     const std::map<std::string, std::int64_t> expected = {
         {"0", counts.at("label0")}, {"1", counts.at("label1")}, {"2", counts.at("label2")}, {"3", counts.at("label3")}};
     EXPECT_EQ(rig.by_label(1), expected);
-    EXPECT_EQ(rig.count(2), 16'000'000U);
+    EXPECT_EQ(rig.count(2), static_cast<std::uint64_t>(16 * calls));
     EXPECT_EQ(rig.value(2), counts.at("arguments"));
     EXPECT_EQ(rig.lost_in_all(), 0U);
   }
 }
 
 TEST(Exactness, ReturnsOfManyThreadsAreCountedWithTheirResultsAndTheArgumentsOfTheirCalls) {
-  Program program({"threads", "8", "20000"});
+  Program program({"threads", "8", std::to_string(scaled(20'000, 1000))});
   Rig rig("target: {" + target_of(program, "work") +
           "}, instruments: ["
           "{type: counter, name: results, value: result},"
@@ -66,7 +68,7 @@ TEST(Exactness, ACounterOverTheSeriesLimitGoesToOtherAndNothingIsLost) {
 TEST(Exactness, AttachingAndDetachingTwoHundredTimesInARunningProgramLeavesItsOutputAlone) {
   Program program({"threads", "4", "0"});
   program.go();
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < scaled(200, 2); ++round) {
     Rig rig("target: {" + target_of(program, "work") + "}, instrument: {type: histogram, name: times}");
     rig.attach();
     if (round % 20 == 0) {

@@ -9,6 +9,8 @@
 
 #include "attach/attachment.h"
 #include "attach/detacher.h"
+#include "attach/kernel.h"
+#include "attach/link.h"
 #include "attach/loaded_probe.h"
 #include "compile/evaluation.h"
 #include "compile/plan.h"
@@ -25,9 +27,15 @@ class Rig {
  public:
   // `mapping` is a probe's mapping in YAML flow style, without its braces: "target: {pid: 1, function: f}, instrument:
   // {...}".
-  explicit Rig(const std::string& mapping);
+  explicit Rig(const std::string& mapping, const compile::Returns& returns = {});
 
   void attach();
+  // Instead, piece by piece: the entries only, and what else is to be watched in the process before.
+  void attach_entries();
+  void watch_callers(const Program& program, const std::string& function, bool known = true);
+  void watch_trampoline(const Program& program, const std::string& function);
+  void watch_unwinding(const Program& program);  // in every module of the process
+  void watch_thread_ends();
   void detach();  // waits for the kernel
   void enable(std::optional<std::chrono::nanoseconds> time = std::nullopt,
               std::optional<std::uint64_t> hits = std::nullopt);
@@ -47,13 +55,21 @@ class Rig {
   [[nodiscard]] attach::LoadedProbe& loaded() { return *loaded_; }
 
  private:
+  void attach(bool exits);
+  void link(compile::ProgramRole role, const std::string& path, pid_t process, const attach::SiteSet& sites,
+            attach::LinkKind kind = attach::LinkKind::plain);
+  [[nodiscard]] std::uint64_t cookie_of(const target::Site& site, std::uint64_t detail);
+
+  attach::Kernel kernel_;
   spec::Probe spec_;
   compile::ProbeEvaluation evaluation_;
   std::unique_ptr<compile::Stencils> stencils_;
   compile::Plan plan_;
   std::shared_ptr<attach::LoadedProbe> loaded_;
   target::Resolution resolution_;
+  attach::Detacher detacher_;
   std::vector<attach::Attachment> attachments_;
+  std::vector<Fd> links_;
 };
 
 // "pid: 12, function: work"

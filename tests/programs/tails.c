@@ -164,11 +164,11 @@ __asm__(
     ".size not_code, .-not_code\n"
     ".popsection\n");
 
-static long plus(long x) {
+static long by_ifunc_plus(long x) {
   return x + 100;
 }
 static long (*choose(void))(long) {
-  return plus;
+  return by_ifunc_plus;
 }
 long by_ifunc(long x) __attribute__((ifunc("choose")));
 

@@ -22,10 +22,11 @@ Ended run_cli(const std::string& socket, const Command& arguments, std::chrono::
 
 struct DaemonOptions {
   std::map<std::string, std::string> specs = {};  // file name -> text, in --specs before the start
-  std::string config = {};                        // text of diagnosed.yaml; empty: no --config
-  Command extra = {};                             // further arguments
-  std::shared_ptr<TemporaryFolder> folder = {};   // to start in the folder of an earlier one
-  Command wrapper = {};                           // a program that becomes diagnosed: setpriv and its options
+  std::string config = {};                        // text of diagnosed.yaml
+  bool budgets = false;  // the daemon's own; else none that a test which hammers a function would meet
+  Command extra = {};    // further arguments
+  std::shared_ptr<TemporaryFolder> folder = {};  // to start in the folder of an earlier one
+  Command wrapper = {};                          // a program that becomes diagnosed: setpriv and its options
 };
 
 class Daemon {

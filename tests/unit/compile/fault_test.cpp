@@ -73,7 +73,7 @@ TEST(Fault, NamesAreToldWithWhatToWriteInstead) {
                    ": use the parameter's position: `arg0` to `arg5`\n"},
       {"arg6",
        "3:10: `arg6`: only the first six integers and pointers are passed in registers: use `arg0` to `arg5`\n"},
-      {"error", "3:10: `error`: not known to this version: leave it out\n"},
+      {"depth", "3:10: `depth`: not known to this version: leave it out\n"},
       {"mag", "3:10: `mag`: is a function: write `mag(...)`\n"},
       {"pid(1)", "3:10: `pid`: is no function: remove the parentheses\n"},
       {"magn(1)", "3:10: `magn`: unknown function: did you mean `mag`?\n"},

@@ -108,7 +108,7 @@ TEST(Instrument, AHistogramShowsElapsedInSecondsByDefault) {
   EXPECT_EQ(evaluation.shown_bounds[0], 0.000001);
   Stopped stopped;
   const auto bucket = [&](std::uint64_t elapsed_ns) {
-    stopped.frame[2] = elapsed_ns;
+    stopped.call().elapsed_ns = elapsed_ns;
     return stopped.run(evaluation.evaluate);
   };
   EXPECT_EQ(bucket(0), 1U);
@@ -352,8 +352,8 @@ TEST(Instrument, AReturnEventSeesArgumentsAsTheyWereAtTheCall) {
   ASSERT_EQ(stopped.run(*evaluated.probe.capture), 1U);
   ASSERT_EQ(stopped.error, "");
   stopped.arguments(1, 2, 3);  // the function has used its registers
-  stopped.registers.rax = BpfMachine::address(&number) + 7;
-  stopped.frame[2] = 5000;
+  stopped.call().result = BpfMachine::address(&number) + 7;
+  stopped.call().elapsed_ns = 5000;
   number = 42;  // memory is read at the return
   ASSERT_EQ(stopped.run(evaluated.probe.instruments[0].evaluate), 1U);
   EXPECT_EQ(stopped.value(), 307);
@@ -373,10 +373,10 @@ TEST(Instrument, StartAtTheReturnIsTheFramesAndDifferencesAreTimes) {
   spec::Instrument gauge = of_type(InstrumentType::gauge, "now - start");
   gauge.event = spec::Event::end;
   const Evaluation evaluation = only(gauge);
-  EXPECT_EQ(evaluation.phase, Phase::return_);
+  EXPECT_EQ(evaluation.phase, Phase::end);
   EXPECT_TRUE(evaluation.unit_is_time);
   Stopped stopped;
-  stopped.frame[1] = 400;
+  stopped.call().start_ns = 400;
   ASSERT_EQ(stopped.run(evaluation.evaluate), 1U);
   EXPECT_EQ(stopped.value(), 600);
 }

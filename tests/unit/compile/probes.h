@@ -45,7 +45,7 @@ inline spec::Probe probe_of(std::vector<spec::Instrument> instruments) {
 // A target stopped at a site: registers, frame, and what evaluation leaves behind.
 struct Stopped {
   pt_regs registers{};
-  std::array<std::uint64_t, 3 + 16> frame{};
+  std::array<std::uint64_t, sizeof(::frame) / 8 + SAVED_MAX> frame{};
   alignas(8) std::array<unsigned char, 8192> out{};
   std::array<std::uint64_t, LEDGER_FIXED_WORDS> ledger{};
   BpfMachine machine;
@@ -57,6 +57,9 @@ struct Stopped {
   }
   Stopped(const Stopped&) = delete;
   Stopped& operator=(const Stopped&) = delete;
+
+  // The frame's own words; the saved values follow them.
+  ::frame& call() { return *reinterpret_cast<::frame*>(frame.data()); }
 
   void arguments(std::uint64_t a0, std::uint64_t a1 = 0, std::uint64_t a2 = 0) {
     registers.rdi = a0;

@@ -114,7 +114,7 @@ TEST(Instrument, WhatIsMissingOrDoesNotBelongIsAFault) {
        "`operation`: a histogram has none: remove it, or write `type: gauge`"},
       {"{type: counter, name: n, message: hi}", "`message`: a counter has none: remove it, or write `type: log`"},
       {"{type: counter, name: n, max_chars: 5}", "`max_chars`: a counter has none: remove it, or write `type: log`"},
-      {"{type: counter, name: n, event: exit}", "`event: exit`: no such event: use `call`, `return` or `end`"},
+      {"{type: counter, name: n, event: exit}", "`event: exit`: no such event: use `call`, `return`, `error` or `end`"},
       {"{type: gauge, name: n, value: 1, operation: increment}",
        "`operation: increment`: no such operation: use `set`, `inc`, `dec`, `min` or `max`"},
       {"{type: counter, name: n, sample: 100}", "`sample: 100`: is not one in N: write `sample: 1/100`"},

@@ -198,12 +198,8 @@ TEST(Read, WordsOfLaterVersionsAreNotUnknown) {
     EXPECT_THAT(faults_of(with_instrument("{type: " + type + ", name: n}")),
                 ElementsAre(HasSubstr("`type: " + type + "`: not in this version: use")));
   }
-  expect_fault(with_instrument("{type: counter, name: n, event: error}"),
-               "`event: error`: not in this version: use `event: end`; calls left by an exception are counted as lost");
   expect_fault(with_instrument("{type: histogram, name: n, buckets: {log: 3}}"),
                "`log`: not in this version: use `exponential: {start: 1us, factor: 2, count: 24}`");
-  expect_fault(with_keys("return: trampoline"),
-               "`return: trampoline`: not in this version: use `return: sites`, or leave it out");
 }
 
 TEST(Read, TheOlderDictionaryFormIsRead) {
@@ -237,18 +233,39 @@ TEST(Read, TheOtherKeysOfAProbeAreRead) {
             nlohmann::json::parse(R"({"owner": "me", "hex": 16, "half": 0.5, "no": null, "tags": {"team": "shop"}})"));
 }
 
+TEST(Read, AnOverheadIsAShareOfOneCore) {
+  const std::vector<std::pair<std::string, double>> written{{"5%", 0.05}, {"0.05", 0.05}, {"\"7.5 %\"", 0.075},
+                                                            {"50%", 0.5}, {"2", 2},       {"10000%", 100}};
+  for (const auto& [text, share] : written) {
+    const Probe probe = probe_of(with_keys("limits: {overhead: " + text + "}"));
+    ASSERT_TRUE(probe.limits.overhead) << text;
+    EXPECT_DOUBLE_EQ(*probe.limits.overhead, share) << text;
+  }
+}
+
+TEST(Read, RecordsAndFramesHaveLimits) {
+  const Probe probe = probe_of(with_keys("limits: {rate: 10000/s, frames: 8}"));
+  EXPECT_EQ(probe.limits.records_per_second, 10'000U);
+  EXPECT_EQ(probe.limits.frames, 8U);
+  EXPECT_EQ(probe_of(with_keys("limits: {rate: 0}")).limits.records_per_second, limits::records_per_second);
+}
+
 TEST(Read, WrongKeysOfAProbeAreFaults) {
   const std::vector<std::pair<std::string, std::string>> wrong{
-      {"limits: {rate: 10000/s}", "`rate`: not in this version: thin the records out: `sample: 1/100`, or a `where`"},
-      {"limits: {overhead: 5%}", "`overhead`: not in this version: use a short `lifespan`, and `sample: 1/100`"},
-      {"limits: {frames: 8}",
-       "`frames`: not in this version: leave it out: a thread's stack is followed 64 calls deep"},
+      {"limits: {rate: 10000}",
+       "`rate: 10000`: is no number of records a second, at most 500000: write `rate: 10000/s`"},
+      {"limits: {overhead: much}",
+       "`overhead: much`: is not a share of a core: write a share of one core: `5%` or `0.05`"},
+      {"limits: {overhead: 0%}", "`overhead: 0%`: out of range: write a share of one core: `5%` or `0.05`"},
+      {"limits: {overhead: -1}", "`overhead: -1`: out of range: write a share of one core: `5%` or `0.05`"},
+      {"limits: {overhead: 1001}", "`overhead: 1001`: out of range: write a share of one core: `5%` or `0.05`"},
       {"limits: {series: 0}", "`series: 0`: out of range: write a whole number, 1 to 100000"},
       {"limits: {string: 257}", "`string: 257`: out of range: write a whole number, 1 to 256"},
       {"limits: {string: 1.5}", "`string: 1.5`: is not a whole number: write a whole number, 1 to 256"},
       {"limits: {serie: 5}", "unknown key `serie`: `limits` has no such key: did you mean `series`?"},
       {"limits: 5",
-       "`limits`: must be a mapping, not text: write `key: value` lines; the keys are `series` or `string`"},
+       "`limits`: must be a mapping, not text: write `key: value` lines; the keys are `series`, `string`, "
+       "`overhead`, `rate` or `frames`"},
       {"return: magic", "`return: magic`: no such return: use `auto` or `sites`"},
       {"aggregate: event", "`aggregate: event`: no such aggregate: did you mean `events`?"},
       {"enabled: 'true'", "`enabled: true`: must be true or false: write `enabled: true` or `enabled: false`"},

@@ -63,9 +63,15 @@ INSTANTIATE_TEST_SUITE_P(
         Verdict{"sysenter", {0x0f, 0x34}, "refused"}, Verdict{"int3", {0xcc}, "refused"},
         Verdict{"int80", {0xcd, 0x80}, "refused"}, Verdict{"iretq", {0x48, 0xcf}, "refused"},
         Verdict{"hlt", {0xf4}, "refused"}, Verdict{"in", {0xec}, "refused"}, Verdict{"out", {0xe6, 0x01}, "refused"},
-        Verdict{"lret", {0xcb}, "refused"}, Verdict{"xbegin", {0xc7, 0xf8, 0, 0, 0, 0}, "refused"},
-        Verdict{"xend", {0x0f, 0x01, 0xd5}, "refused"}, Verdict{"mov_ss", {0x8e, 0xd2}, "refused"},
-        Verdict{"ud2", {0x0f, 0x0b}, "refused"},
+        Verdict{"lret", {0xcb}, "refused"}, Verdict{"lret_with_number", {0xca, 8, 0}, "refused"},
+        Verdict{"lcall", {0xff, 0x1b}, "refused"}, Verdict{"ljmp", {0xff, 0x2b}, "refused"},
+        Verdict{"xabort", {0xc6, 0xf8, 1}, "refused"}, Verdict{"cli", {0xfa}, "refused"},
+        Verdict{"int1", {0xf1}, "refused"}, Verdict{"sysret", {0x48, 0x0f, 0x07}, "refused"},
+        Verdict{"insb", {0x6c}, "refused"}, Verdict{"rdmsr", {0x0f, 0x32}, "refused"},
+        Verdict{"prefix_behind_rex", {0x48, 0x66, 0x55}, "refused"},
+        Verdict{"addr32_call", {0x67, 0xe8, 1, 0, 0, 0}, "emulated"},
+        Verdict{"xbegin", {0xc7, 0xf8, 0, 0, 0, 0}, "refused"}, Verdict{"xend", {0x0f, 0x01, 0xd5}, "refused"},
+        Verdict{"mov_ss", {0x8e, 0xd2}, "refused"}, Verdict{"ud2", {0x0f, 0x0b}, "refused"},
         Verdict{"fs_load", {0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0}, "stepped"}),
     [](const auto& instance) { return std::string(instance.param.name); });
 

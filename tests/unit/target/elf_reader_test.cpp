@@ -1,6 +1,8 @@
 #include "target/elf_reader.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <elf.h>
 #include <fcntl.h>
@@ -8,11 +10,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <memory>
 #include <optional>
+#include <set>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "target/code.h"
+#include "target/elf_image.h"
+#include "target/function_map.h"
 
 namespace diagnose::target {
 namespace {
@@ -159,6 +165,7 @@ TEST(ElfReader, TellsAllNamesOfOneAddress) {
 
 TEST(ElfReader, RefusesWhatCannotBeProbedAndSaysWhy) {
   const std::pair<const char*, const char*> refused[] = {{"by_ifunc", "ifunc"},
+                                                         {"by_ifunc", "its implementations may be by_ifunc_plus"},
                                                          {"size_zero", "no size"},
                                                          {"not_code", "outside of the executable part"},
                                                          {"starts_with_syscall", "syscall"},
@@ -180,7 +187,8 @@ TEST(ElfReader, KeepsTheEntryOfAFunctionWithDataInItAndSaysThatExitsAreMissing) 
 
 TEST(ElfReader, TellsTheCostOfTheEntry) {
   EXPECT_EQ(tails("starts_with_nop5").sites.front().cost, Cost::optimised);
-  EXPECT_EQ(tails("starts_with_endbr").sites.front().cost, Cost::stepped);
+  EXPECT_EQ(tails("starts_with_endbr").sites.front().cost, Cost::emulated);  // behind it
+  EXPECT_EQ(tails("tail_if").sites.front().cost, Cost::stepped);             // its first cheap instruction is an exit
 }
 
 TEST(ElfReader, FindsCxxNamesInTheirMangledForm) {
@@ -275,6 +283,82 @@ TEST(ElfReader, GivesSitesOnlyAtInstructionBoundaries) {
       EXPECT_THAT(boundaries, Contains(site.address)) << function.symbol;
       EXPECT_EQ(std::memcmp(site.bytes.data(), file.data() + raw(site.offset), site.length), 0) << function.symbol;
     }
+  }
+}
+
+struct PlacedCase {
+  const char* function;
+  int entry;  // bytes from the start
+  const char* instruction;
+  std::vector<std::string> exits;  // their instructions, by address
+};
+
+// tests/programs/placed.cpp, as a counter sees it: no register is needed.
+TEST(ElfReader, PutsEntriesAndExitsWhereTheyAreCheap) {
+  const PlacedCase cases[] = {{"guarded", 0, "push %rbx", {"jne"}}, {"one_of_two", 0, "push %rbx", {"jne", "nop"}},
+                              {"tested", 3, "je", {"ret", "ret"}},  {"looped", 0, "xor", {"ret"}},
+                              {"prefixed", 0, "mov", {"ret"}},      {"jumps_into", 0, "lea", {"jmp"}}};
+  for (const PlacedCase& wanted : cases) {
+    const std::string path = program("placed");
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto answer = make_elf_reader()->read({.fd = file.get(),
+                                                 .name = path,
+                                                 .function = wanted.function,
+                                                 .build_id = {},
+                                                 .exits = true,
+                                                 .entry_registers = 0});
+    ASSERT_TRUE(answer) << answer.error().text();
+    ASSERT_THAT(answer->functions, SizeIs(1));
+    const Function& function = answer->functions.front();
+    EXPECT_EQ(function.exits_error, "");
+    const Site& entry = function.sites.front();
+    EXPECT_EQ(raw(entry.address) - raw(function.body.low), static_cast<std::uint64_t>(wanted.entry)) << wanted.function;
+    EXPECT_THAT(entry.instruction, testing::StartsWith(wanted.instruction)) << wanted.function;
+    ASSERT_THAT(function.sites, SizeIs(1 + wanted.exits.size())) << wanted.function;
+    for (std::size_t i = 0; i < wanted.exits.size(); ++i) {
+      EXPECT_THAT(function.sites[i + 1].instruction, testing::StartsWith(wanted.exits[i])) << wanted.function;
+    }
+  }
+}
+
+// Where objdump sees an instruction begin.
+std::set<std::uint64_t> boundaries_by_objdump(const std::string& path) {
+  std::set<std::uint64_t> boundaries;
+  const std::unique_ptr<FILE, int (*)(FILE*)> output(::popen(("objdump -dw " + path).c_str(), "r"), ::pclose);
+  char* line = nullptr;
+  std::size_t room = 0;
+  while (output && ::getline(&line, &room, output.get()) > 0) {
+    char* end = nullptr;
+    const std::uint64_t address = std::strtoull(line, &end, 16);
+    if (end != line && *end == ':') boundaries.insert(address);
+  }
+  std::free(line);
+  return boundaries;
+}
+
+// Hazard 4, against another disassembler: of all offsets of a function just those of its instructions are taken.
+TEST(ElfReader, TakesJustTheOffsetsWhereAnInstructionBegins) {
+  for (const char* name : {"symbols", "placed"}) {
+    const std::string path = program(name);
+    const auto boundaries = boundaries_by_objdump(path);
+    ASSERT_GT(boundaries.size(), 100U) << "objdump is missing";
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto image = ElfImage::open(file.get(), path);
+    auto decoder = Decoder::make();
+    const auto answer = read(path, "*");
+    ASSERT_TRUE(image && decoder && answer);
+    std::size_t offsets = 0;
+    for (const Function& function : answer->functions) {
+      const auto body = decode_body(*image, *decoder, {function.body, function.symbol});
+      ASSERT_TRUE(body) << body.error().text();
+      for (std::uint64_t at = raw(function.body.low); at < raw(function.body.high); ++at, ++offsets) {
+        EXPECT_EQ(body->is_boundary(LinkAddress{at}), boundaries.contains(at)) << function.symbol;
+      }
+      for (const Site& site : function.sites) {
+        EXPECT_TRUE(boundaries.contains(raw(site.address))) << function.symbol << " " << site.instruction;
+      }
+    }
+    EXPECT_GT(offsets, 500U);
   }
 }
 

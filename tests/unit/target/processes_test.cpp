@@ -1,6 +1,9 @@
 #include "target/processes.h"
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -202,6 +205,77 @@ TEST(Matching, ByPidPathGlobSymlinkAndComm) {
   EXPECT_FALSE(matches(target, process));
   target.by = spec::TargetBy::all;
   EXPECT_TRUE(matches(target, process));
+}
+
+TEST(Regions, AreEveryExecutableLineWithItsPlaceInTheFile) {
+  FakeProc proc;
+  proc.process(9, "x", "/bin/true");
+  proc.append(9,
+              "00400000-00402000 r-xp 00001000 08:01 77    /usr/bin/one\\040two (deleted)\n"
+              "00402000-00403000 r--p 00003000 08:01 77    /usr/bin/one\\040two (deleted)\n"
+              "00500000-00501000 r-xp 00008000 08:01 77    /usr/bin/one\\040two (deleted)\n"
+              "7f0000000000-7f0000010000 rwxp 00000000 00:00 0 \n"
+              "7ffe00000000-7ffe00002000 r-xp 00000000 00:00 0                          [vdso]\n"
+              "nonsense r-xp\n");
+  const auto regions = ProcFs(proc.root()).regions(9);
+  ASSERT_TRUE(regions);
+  ASSERT_THAT(*regions, SizeIs(4));
+  const Region& first = regions->at(0);
+  EXPECT_EQ(first.path, "/usr/bin/one two");
+  EXPECT_EQ(first.range, "00400000-00402000");
+  EXPECT_EQ(first.inode, 77U);
+  EXPECT_TRUE(first.holds(MemoryAddress{0x401fff}));
+  EXPECT_FALSE(first.holds(MemoryAddress{0x402000}));
+  EXPECT_EQ(first.offset_of(MemoryAddress{0x401234}), FileOffset{0x2234});
+  EXPECT_EQ(first.address_of(FileOffset{0x2234}), MemoryAddress{0x401234});
+  EXPECT_EQ(first.address_of(FileOffset{0xfff}), std::nullopt);
+  EXPECT_EQ(first.address_of(FileOffset{0x3000}), std::nullopt);
+  EXPECT_EQ(regions->at(1).offset_of(MemoryAddress{0x500010}), FileOffset{0x8010});
+  EXPECT_EQ(regions->at(2).path, "[anon]");
+  EXPECT_EQ(regions->at(2).inode, 0U);
+  EXPECT_EQ(regions->at(2).address_of(FileOffset{0}), std::nullopt);
+  EXPECT_EQ(regions->at(3).path, "[vdso]");
+  EXPECT_FALSE(ProcFs(proc.root()).regions(10));
+}
+
+TEST(Regions, OfThisProcessHoldItsOwnCode) {
+  const auto regions = ProcFs().regions(::getpid());
+  ASSERT_TRUE(regions);
+  const MemoryAddress here{reinterpret_cast<std::uint64_t>(&matches)};
+  const auto own = std::find_if(regions->begin(), regions->end(), [&](const Region& r) { return r.holds(here); });
+  ASSERT_NE(own, regions->end());
+  EXPECT_EQ(own->path, std::filesystem::read_symlink("/proc/self/exe"));
+  EXPECT_EQ(own->address_of(own->offset_of(here)), here);
+}
+
+TEST(Process, TellsOfASeccompFilterAndAShadowStack) {
+  FakeProc proc;
+  proc.process(9, "plain", "/bin/true");
+  proc.process(10, "caged", "/bin/true");
+  const auto append = [&](int pid, const char* lines) {
+    std::ofstream(proc.root() + "/" + std::to_string(pid) + "/status", std::ios::app) << lines;
+  };
+  append(9, "Seccomp:\t0\nSeccomp_filters:\t0\nx86_Thread_features:\t\nx86_Thread_features_locked:\tshstk\n");
+  append(10, "Seccomp:\t2\nSeccomp_filters:\t1\nx86_Thread_features:\tshstk wrss\n");
+  const ProcFs files(proc.root());
+  EXPECT_FALSE(files.seccomp(9));
+  EXPECT_FALSE(files.shadow_stack(9));
+  EXPECT_TRUE(files.seccomp(10));
+  EXPECT_TRUE(files.shadow_stack(10));
+  EXPECT_FALSE(files.seccomp(11));
+  EXPECT_FALSE(files.shadow_stack(11));
+}
+
+TEST(Memory, IsReadAsTheProcessHasIt) {
+  const std::string text = "as it stands";
+  const ProcFs files;
+  const auto bytes = files.memory(::getpid(), MemoryAddress{reinterpret_cast<std::uint64_t>(text.data())}, text.size());
+  ASSERT_TRUE(bytes) << bytes.error().text();
+  EXPECT_EQ(std::memcmp(bytes->data(), text.data(), text.size()), 0);
+  const auto nothing = files.memory(::getpid(), MemoryAddress{0}, 16);
+  ASSERT_FALSE(nothing);
+  EXPECT_THAT(nothing.error().text(), HasSubstr("0x0"));
+  EXPECT_FALSE(files.memory(::getpid(), MemoryAddress{~std::uint64_t{0}}, 16));
 }
 
 }  // namespace

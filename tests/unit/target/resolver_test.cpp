@@ -22,6 +22,11 @@ using testing::SizeIs;
 // Answers by the inode of the file that it is given, as the test has written it down, and counts its readings.
 class FakeReader final : public FileReader {
  public:
+  Result<CallersAnswer> callers(const CallersRequest& /*request*/) override { return CallersAnswer{}; }
+  Result<std::vector<ReturnSite>> return_sites(const ReturnSitesRequest& /*request*/) override {
+    return std::vector<ReturnSite>{};
+  }
+  Result<Traits> traits(int /*fd*/, const std::string& /*name*/) override { return Traits{}; }
   void has(const std::string& path, FileAnswer answer) { answers_[inode_of(path)] = std::move(answer); }
   void has(const std::string& path, const std::string& function) {
     FileAnswer answer;
@@ -94,7 +99,7 @@ class Resolving : public testing::Test {
   }
   Result<Resolution> resolve(const spec::Target& wanted) {
     const ProcFs files(proc.root());
-    return Resolver(files, reader).resolve(wanted, true);
+    return Resolver(files, reader).resolve(wanted, {.exits = true});
   }
 
   FakeProc proc;
@@ -268,7 +273,7 @@ TEST_F(Resolving, FollowsAProcessThatAppearedLater) {
   const auto process = files.process(11);
   ASSERT_TRUE(process);
   const auto resolution =
-      Resolver(files, reader).resolve(target(spec::TargetBy::exe, server, "handle"), false, *process);
+      Resolver(files, reader).resolve(target(spec::TargetBy::exe, server, "handle"), {.exits = false}, *process);
   ASSERT_TRUE(resolution);
   ASSERT_THAT(resolution->modules, SizeIs(1));
   EXPECT_THAT(resolution->modules.front().processes, ElementsAre(*process));
@@ -287,20 +292,20 @@ TEST(RealResolving, FindsAFunctionOfThisProgramAndOneOfItsLibraries) {
   target.by = spec::TargetBy::pid;
   target.pids = {::getpid()};
   target.function.text = "resolver_test_landmark";
-  const auto own = resolver.resolve(target, true);
+  const auto own = resolver.resolve(target, {.exits = true});
   ASSERT_TRUE(own) << own.error().text();
   ASSERT_THAT(own->modules, SizeIs(1));
   EXPECT_TRUE(own->modules.front().is_executable);
   EXPECT_EQ(own->modules.front().functions.front().exits_error, "");
   target.function.text = "getpid";
   target.module = "libc.so.6";
-  const auto library = resolver.resolve(target, true);
+  const auto library = resolver.resolve(target, {.exits = true});
   ASSERT_TRUE(library) << library.error().text();
   ASSERT_THAT(library->modules, SizeIs(1));
   EXPECT_THAT(library->modules.front().path, HasSubstr("libc"));
   target.module.clear();
   target.function.text = "resolver_test_landmrk";
-  EXPECT_THAT(resolver.resolve(target, true).error().mend, HasSubstr("resolver_test_landmark"));
+  EXPECT_THAT(resolver.resolve(target, {.exits = true}).error().mend, HasSubstr("resolver_test_landmark"));
 }
 
 }  // namespace
