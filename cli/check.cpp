@@ -21,7 +21,7 @@ namespace {
 std::vector<spec::Fault> faults_of(const spec::Document& document) {
   std::vector<spec::Fault> faults = document.faults;
   for (const spec::Probe& probe : document.probes) {
-    std::ranges::move(compile::evaluate(probe).faults, std::back_inserter(faults));
+    std::ranges::move(compile::check(probe), std::back_inserter(faults));
   }
   std::ranges::stable_sort(faults, {},
                            [](const spec::Fault& fault) { return std::pair(fault.place.line, fault.place.column); });

@@ -22,7 +22,7 @@ int check(const spec::Settings& settings) {
       if (extension != ".yaml" && extension != ".yml") continue;
       const spec::Document document = spec::read_file(entry.path().string());
       tell(document.faults);
-      for (const spec::Probe& probe : document.probes) tell(compile::evaluate(probe).faults);
+      for (const spec::Probe& probe : document.probes) tell(compile::check(probe));
       probes += document.probes.size();
     }
     if (error) {

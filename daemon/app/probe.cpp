@@ -91,7 +91,7 @@ void Probe::arm() {
 }
 
 Status Probe::check() {
-  compile::Evaluated evaluated = compile::evaluate(spec_);
+  compile::Evaluated evaluated = compile::evaluate(spec_, {.abi = abi_});
   if (!evaluated.faults.empty()) {
     for (const spec::Fault& fault : evaluated.faults) fail(fault.error());
     return failure(evaluated.faults.front().error());

@@ -112,9 +112,9 @@ void Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& kno
     if (changed_) changed_();
     return;
   }
-  const compile::Evaluated evaluated = compile::evaluate(wanted);
-  if (!evaluated.faults.empty()) {  // the earlier form stays at work
-    for (const spec::Fault& fault : evaluated.faults) applied.failed[wanted.id].push_back(fault.error());
+  const std::vector<spec::Fault> faults = compile::check(wanted);
+  if (!faults.empty()) {  // the earlier form stays at work
+    for (const spec::Fault& fault : faults) applied.failed[wanted.id].push_back(fault.error());
     return;
   }
   known->end(State::disabled, "replaced by a newer form of its spec");

@@ -7,6 +7,9 @@ std::uint8_t kernel_kind(const target::Site& site) {
   switch (site.kind) {
     case target::SiteKind::entry:
     case target::SiteKind::catch_:
+    case target::SiteKind::inlined:
+    case target::SiteKind::line:
+    case target::SiteKind::usdt:
       return SITE_ENTRY;
     case target::SiteKind::exit:
       return SITE_EXIT;
@@ -63,6 +66,9 @@ struct site described(const target::Function* function, const target::Site& site
 std::uint64_t middle(const target::Site& site, std::uint16_t number) {
   switch (site.kind) {
     case target::SiteKind::entry:
+    case target::SiteKind::inlined:
+    case target::SiteKind::line:
+    case target::SiteKind::usdt:
       return number;
     case target::SiteKind::caller:
       return raw(site.address) - raw(site.return_address);

@@ -316,7 +316,16 @@ class InstrumentCompiler {
 
 }  // namespace
 
-Evaluated evaluate(const spec::Probe& probe, Abi abi) {
+Names names_of(const spec::Probe& /*probe*/) {
+  return {};
+}
+
+std::vector<spec::Fault> check(const spec::Probe& probe) {
+  return evaluate(probe).faults;
+}
+
+Evaluated evaluate(const spec::Probe& probe, const Subject& subject) {
+  const Abi abi = subject.abi;
   Evaluated evaluated;
   SavedValues saved(abi);
   for (const spec::Instrument& instrument : probe.instruments) {

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "event/layout.h"
 #include "spec/spec.h"
+#include "target/debug_info.h"
 
 namespace diagnose::compile {
 
@@ -77,15 +78,36 @@ struct ProbeEvaluation {
   std::uint16_t entry_registers = 0;
 };
 
+// The function, or other place, that a probe measures.
+struct Subject {
+  Abi abi = Abi::system_v;
+  // Borrowed for the call.  Null: there is no debug information, and names beyond the built-in ones are faults.
+  const target::DebugInfo* debug = nullptr;
+  std::size_t place = 0;  // index in debug->places
+  // Where the breakpoint at the entry stands, once it is placed: globals are reached from there.
+  std::optional<LinkAddress> site = {};
+};
+
+// What expressions mention that only debug information can tell, for target::DescribeRequest.
+struct Names {
+  bool any = false;                  // without debug information the probe cannot be compiled
+  std::vector<std::string> members;  // every identifier
+  std::vector<std::string> globals, types, constants;
+};
+[[nodiscard]] Names names_of(const spec::Probe& probe);
+
 // Checks and compiles every instrument of `probe`; all faults at once, each with the place of the expression (column
 // advanced into it).
-// In this version names are: arg0..arg5 (arg8 in Go), result, elapsed, error, start, now, pid, tid, uid, comm, cpu,
-// true, false, null.
+// Names without debug information: arg0..arg5 (arg8 in Go), result, elapsed, error, start, now, pid, tid, uid, comm,
+// cpu, true, false, null.
 struct Evaluated {
   ProbeEvaluation probe;
   std::vector<spec::Fault> faults;  // empty: `probe` is usable
 };
-[[nodiscard]] Evaluated evaluate(const spec::Probe& probe, Abi abi = Abi::system_v);
+[[nodiscard]] Evaluated evaluate(const spec::Probe& probe, const Subject& subject = {});
+
+// The faults that can be told without the target: names that debug information might know are none.
+[[nodiscard]] std::vector<spec::Fault> check(const spec::Probe& probe);
 
 // One instruction a line, with its number and jump targets, in the kernel's own syntax ("r0 = *(u64 *)(r1 +112)").
 // Stable text: golden-tested, printed by `explain --bpf`.

@@ -26,6 +26,12 @@ const char* text(SiteKind kind) {
       return "caller";
     case SiteKind::catch_:
       return "catch";
+    case SiteKind::inlined:
+      return "inline";
+    case SiteKind::line:
+      return "line";
+    case SiteKind::usdt:
+      return "usdt";
   }
   return "entry";
 }

@@ -17,7 +17,7 @@ namespace diagnose::target {
 enum class Cost { optimised, emulated, stepped };
 [[nodiscard]] const char* text(Cost cost);
 
-enum class SiteKind { entry, exit, tail, caller, catch_ };
+enum class SiteKind { entry, exit, tail, caller, catch_, inlined, line, usdt };
 [[nodiscard]] const char* text(SiteKind kind);
 
 // x86-64 register encodings (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8..15), 16 is rip.
@@ -66,6 +66,8 @@ struct Site {
   std::uint8_t result_register = register_result;
   LinkAddress return_address{};                 // of SiteKind::caller: the instruction behind the call
   UnwindKind unwind = UnwindKind::begin_catch;  // of SiteKind::catch_
+  // Of SiteKind::usdt: the marker's semaphore, which the kernel counts up while a breakpoint stands; 0: it has none.
+  FileOffset semaphore{};
 };
 
 struct Range {
@@ -88,10 +90,23 @@ struct Function {
   bool go = false;                    // compiled by Go: its own calling convention, stacks that move
 };
 
+// Which places of a file are asked for.
+enum class PlaceBy {
+  function,  // `function`: the pattern of the spec: symbol, demangled name, glob, `re:...`
+  address,   // `address`: one instruction
+  line,      // `function` is the source file ("cart.cc", "src/cart.cc"), `line` the line: every statement of it
+  usdt,      // `function` is "provider:name"
+};
+
 struct FileRequest {
-  int fd = -1;           // open for reading; borrowed for the call
-  std::string name;      // for messages
-  std::string function;  // the pattern of the spec: symbol, demangled name, glob, `re:...`
+  int fd = -1;       // open for reading; borrowed for the call
+  std::string name;  // for messages
+  PlaceBy by = PlaceBy::function;
+  std::string function;
+  LinkAddress address{};
+  std::uint32_t line = 0;
+  bool inlined = false;        // inlined copies of the functions too, as functions of one site (SiteKind::inlined)
+  std::vector<int> debug_fds = {};  // as in DescribeRequest
   std::string build_id;  // lower-case hex; empty: any
   bool exits = false;    // find exits and tails too
   // Registers (bit = x86 encoding) that must still be as they were at the call where the entry site is put; rsp among
@@ -170,9 +185,38 @@ struct Traits {
   std::vector<Site> catches;  // SiteKind::catch_: places of the runtime in this module where frames are left
 };
 
+// What could be probed.
+struct ListRequest {
+  int fd = -1;
+  std::string name;
+  std::string pattern;  // as `function` of a spec; empty: everything
+  std::vector<int> debug_fds = {};
+  std::size_t functions_max = 0;  // 0: limits::sites_per_probe
+};
+struct Listed {
+  std::string symbol;
+  std::string name;  // demangled, with parameters
+  LinkAddress address{};
+  std::uint64_t size = 0;  // bytes
+  std::string file;        // of its declaration; empty without debug information
+  std::uint32_t line = 0;
+  std::uint32_t inlined = 0;  // copies
+};
+struct ListAnswer {
+  std::string build_id;
+  std::vector<Listed> functions;  // by name
+  bool cut = false;               // there are more
+};
+
+struct DebugInfo;  // debug_info.h
+struct DescribeRequest;
+
 class FileReader {
  public:
   virtual ~FileReader() = default;
+  // Debug information of places.  A file without any is no failure: DebugInfo::present is false.
+  [[nodiscard]] virtual Result<DebugInfo> describe(const DescribeRequest& request) = 0;
+  [[nodiscard]] virtual Result<ListAnswer> list(const ListRequest& request) = 0;
   // Each of these reads one ELF file and fails like read().
   [[nodiscard]] virtual Result<CallersAnswer> callers(const CallersRequest& request) = 0;
   [[nodiscard]] virtual Result<std::vector<ReturnSite>> return_sites(const ReturnSitesRequest& request) = 0;

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "target/callers.h"
+#include "target/describe.h"
 #include "target/code.h"
 #include "target/elf_image.h"
 #include "target/exits.h"
@@ -255,6 +256,8 @@ class ElfReader final : public FileReader {
     return find_return_sites(request);
   }
   Result<Traits> traits(int fd, const std::string& name) override { return find_traits(fd, name); }
+  Result<DebugInfo> describe(const DescribeRequest& request) override { return describe_places(request); }
+  Result<ListAnswer> list(const ListRequest& request) override { return list_functions(request); }
 };
 
 }  // namespace

@@ -266,7 +266,7 @@ TEST(Read, WrongKeysOfAProbeAreFaults) {
       {"limits: 5",
        "`limits`: must be a mapping, not text: write `key: value` lines; the keys are `series`, `string`, "
        "`overhead`, `rate` or `frames`"},
-      {"return: magic", "`return: magic`: no such return: use `auto` or `sites`"},
+      {"return: magic", "`return: magic`: no such return: use `auto`, `trampoline`, `callers` or `sites`"},
       {"aggregate: event", "`aggregate: event`: no such aggregate: did you mean `events`?"},
       {"enabled: 'true'", "`enabled: true`: must be true or false: write `enabled: true` or `enabled: false`"},
       {"lastmodified: yesterday",

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fake_proc.h"
+#include "target/debug_info.h"
 #include "target/elf_reader.h"
 
 namespace diagnose::target {
@@ -27,6 +28,8 @@ class FakeReader final : public FileReader {
     return std::vector<ReturnSite>{};
   }
   Result<Traits> traits(int /*fd*/, const std::string& /*name*/) override { return Traits{}; }
+  Result<DebugInfo> describe(const DescribeRequest& /*request*/) override { return DebugInfo{}; }
+  Result<ListAnswer> list(const ListRequest& /*request*/) override { return ListAnswer{}; }
   void has(const std::string& path, FileAnswer answer) { answers_[inode_of(path)] = std::move(answer); }
   void has(const std::string& path, const std::string& function) {
     FileAnswer answer;

@@ -1,0 +1,58 @@
+#include "target/dwarf_file.h"
+
+#include <array>
+#include <elfutils/libdwelf.h>
+#include <gelf.h>
+
+namespace diagnose::target {
+namespace {
+
+std::string build_id_of(Dwarf* dwarf) {
+  const void* bytes = nullptr;
+  const ssize_t size = ::dwelf_elf_gnu_build_id(::dwarf_getelf(dwarf), &bytes);
+  std::string text;
+  for (ssize_t at = 0; at < size; ++at) {
+    constexpr std::array<char, 17> digits = {"0123456789abcdef"};
+    const auto byte = static_cast<const unsigned char*>(bytes)[at];
+    text += digits[byte >> 4U];
+    text += digits[byte & 15U];
+  }
+  return text;
+}
+
+bool has_units(Dwarf* dwarf) {
+  Dwarf_CU* unit = nullptr;
+  Dwarf_Die die;
+  return ::dwarf_get_units(dwarf, nullptr, &unit, nullptr, nullptr, &die, nullptr) == 0;
+}
+
+}  // namespace
+
+void DwarfFile::Close::operator()(Elf* elf) const {
+  ::elf_end(elf);
+}
+
+void DwarfFile::Close::operator()(Dwarf* dwarf) const {
+  ::dwarf_end(dwarf);
+}
+
+std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_fds, const std::string& build_id) {
+  ::elf_version(EV_CURRENT);
+  const auto usable = [&](int one, int from) -> std::optional<DwarfFile> {
+    DwarfFile file;
+    file.from_ = from;
+    file.elf_.reset(::elf_begin(one, ELF_C_READ, nullptr));  // read, not mapped: a file that shrinks is SIGBUS
+    if (!file.elf_) return std::nullopt;
+    file.dwarf_.reset(::dwarf_begin_elf(file.elf_.get(), DWARF_C_READ, nullptr));
+    if (!file.dwarf_ || !has_units(file.dwarf_.get())) return std::nullopt;
+    if (from >= 0 && !build_id.empty() && build_id_of(file.dwarf_.get()) != build_id) return std::nullopt;
+    return file;
+  };
+  if (auto own = usable(fd, -1)) return own;
+  for (std::size_t at = 0; at < debug_fds.size(); ++at) {
+    if (auto other = usable(debug_fds[at], static_cast<int>(at))) return other;
+  }
+  return std::nullopt;
+}
+
+}  // namespace diagnose::target
