@@ -73,6 +73,7 @@ void Probe::arm() {
   last_ledger_.clear();
   loaded_ = nullptr;
   enabled_ = false;
+  armed_ = false;
   ++lives_;
   spending_.restart(BootClock::now());
   state_ = State::pending;
@@ -82,28 +83,17 @@ void Probe::arm() {
   } else if (expiry && *expiry <= lifespan::Clock::now()) {
     state_ = State::expired;
     notes_.push_back("its lifespan is over: " + lifespan::rfc3339(*expiry));
-  } else if (Status status = check(); !status) {
-    if (errors_.empty()) fail(status.error());
+  } else if (!check()) {
+    end(State::failed, "");
   } else {
     attach_now();
   }
   publish();
 }
 
-Status Probe::check() {
-  compile::Evaluated evaluated = compile::evaluate(spec_, {.abi = abi_});
-  if (!evaluated.faults.empty()) {
-    for (const spec::Fault& fault : evaluated.faults) fail(fault.error());
-    return failure(evaluated.faults.front().error());
-  }
-  evaluation_ = std::move(evaluated.probe);
-  wants_return_ = std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
-                              [](const auto& instrument) { return instrument.phase != compile::Phase::call; });
-  return {};
-}
-
 Status Probe::load(compile::Returns returns) {
   returns_ = returns;
+  evaluation_ = *compiled_;
   plan_ = compile::plan(spec_, evaluation_, parts_.stencils, returns);
   auto loaded = attach::LoadedProbe::load(parts_.kernel, plan_, parts_.stencils, number_, spec_.id);
   if (!loaded) return tl::unexpected(loaded.error());

@@ -18,6 +18,7 @@
 #include "attach/attachment.h"
 #include "attach/lease.h"
 #include "compile/evaluation.h"
+#include "compile/mentions.h"
 #include "compile/plan.h"
 #include "drain/ring.h"
 #include "event/record.h"
@@ -111,6 +112,13 @@ class Probe : public std::enable_shared_from_this<Probe> {
 
  private:
   Status check();
+  [[nodiscard]] bool wants_description() const;
+  Result<target::Resolution> resolve(const target::Process* process);
+  using Descriptions = std::map<std::pair<dev_t, ino_t>, target::DebugInfo>;
+  Status compile(target::Resolution& resolution, Descriptions& descriptions);
+  void compile_module(target::Module& module, const target::DebugInfo& description, std::vector<Error>& refused);
+  Status refuse(const std::vector<spec::Fault>& faults);
+  [[nodiscard]] bool loaded_as_compiled() const;
   Status load(compile::Returns returns);
   [[nodiscard]] target::Need need() const;
   Status prepare(const target::Resolution& resolution);
@@ -166,13 +174,15 @@ class Probe : public std::enable_shared_from_this<Probe> {
   std::vector<Error> errors_;
   std::map<std::string, std::uint64_t> error_counts_;
   std::vector<std::string> notes_;
-  compile::ProbeEvaluation evaluation_;
+  compile::Names names_;
+  compile::Mentions mentions_;
+  std::optional<compile::ProbeEvaluation> compiled_;  // once a function to compile for is known
+  compile::ProbeEvaluation evaluation_;               // of the programs that are loaded
   compile::Plan plan_;
   bool wants_return_ = false;
   std::vector<std::shared_ptr<metrics::Accumulator>> foldings_;  // per instrument; null where the kernel folds
   std::shared_ptr<attach::LoadedProbe> loaded_;
   compile::Returns returns_;  // what the programs were made for
-  compile::Abi abi_ = compile::Abi::system_v;
   Callers callers_;
   bool handed_over_ = false;
   Fd thread_end_;                               // link of the program that sees threads end
@@ -184,6 +194,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   double last_price_ns_ = 0;
   Spending spending_;
   unsigned lives_ = 0;    // how often it was armed
+  bool armed_ = false;    // attached to what there was; programs that are loaded later start at once
   bool enabled_ = false;  // it has measured in this life
   std::optional<BootClock::time_point> ends_at_;
   std::int64_t last_open_ = 0;

@@ -12,13 +12,15 @@
 namespace diagnose::app {
 
 target::Need Probe::need() const {
+  // Before the function is known every argument may be asked for.
   return {.exits = wants_return_,
-          .entry_registers = evaluation_.entry_registers,
+          .entry_registers = compiled_ ? compiled_->entry_registers : target::every_register,
           .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline};
 }
 
 // Programs are made for what they will meet: how the language passes arguments, and whether a thread has one stack.
 Status Probe::prepare(const target::Resolution& resolution) {
+  if (!compiled_) return {};  // nothing matches yet
   compile::Returns wanted{.frames = compile::FrameKey::thread,
                           .callers = wants_return_ && spec_.return_strategy != spec::ReturnStrategy::sites,
                           .trampoline = wants_return_ && spec_.return_strategy != spec::ReturnStrategy::sites,
@@ -37,30 +39,27 @@ Status Probe::prepare(const target::Resolution& resolution) {
                around.other_stacks);
     }
   }
-  if (loaded_ && returns_.frames == wanted.frames) return {};
+  if (loaded_ && returns_.frames == wanted.frames && (!grips_.empty() || loaded_as_compiled())) return {};
   if (loaded_ && !grips_.empty()) {
     return failure({.what = "attach `" + spec_.id + "`",
                     .where = "",
                     .why = "the process switches stacks, those attached before do not",
                     .mend = "attach it with a probe of its own"});
   }
-  if (go != (abi_ == compile::Abi::go)) {
-    abi_ = go ? compile::Abi::go : compile::Abi::system_v;
-    if (auto status = check(); !status) return status;
-  }
   if (loaded_) parts_.detacher.detach(runtime_links(), [] {});  // of programs that were never used
   if (auto status = load(wanted); !status) return status;
-  return enabled_ ? enable() : Status{};
+  return armed_ ? enable() : Status{};
 }
 
 void Probe::attach_now() {
-  auto resolution = parts_.resolver.resolve(spec_.target, need());
+  auto resolution = resolve(nullptr);
   if (!resolution) {
-    fail(resolution.error());
+    if (errors_.empty()) add_error(resolution.error());
+    end(State::failed, "");
     return;
   }
   if (auto status = prepare(*resolution); !status) {
-    if (errors_.empty()) fail(status.error());
+    fail(status.error());
     return;
   }
   for (const std::string& note : resolution->notes) add_note(note);
@@ -71,6 +70,7 @@ void Probe::attach_now() {
   for (const target::Module& module : resolution->modules) {
     for (const Error& error : attach_module(module)) add_error(error);
   }
+  armed_ = true;
   if (auto status = enable(); !status) {
     fail(status.error());
     return;
@@ -86,6 +86,10 @@ void Probe::attach_now() {
 }
 
 Status Probe::enable() {
+  if (!loaded_) {  // until a process comes
+    schedule_end();
+    return {};
+  }
   const auto expiry = expires();
   std::optional<std::chrono::nanoseconds> time;
   if (expiry) time = *expiry - lifespan::Clock::now();

@@ -79,7 +79,7 @@ void Probe::consider(const target::Process& process) {
 void Probe::look_at(target::Process process, std::size_t attempt) {
   if (ended() || !parts_.proc.alive(process)) return;
   const state::Mark dangerous = mark();
-  const auto resolution = parts_.resolver.resolve(spec_.target, need(), process);
+  const auto resolution = resolve(&process);
   std::vector<Error> errors;
   bool found = false;
   if (!resolution) {
@@ -160,7 +160,7 @@ void Probe::attach_again() {
   retry_ticket_ = 0;
   if (ended()) return;
   const state::Mark dangerous = mark();
-  const auto resolution = parts_.resolver.resolve(spec_.target, need());
+  const auto resolution = resolve(nullptr);
   bool whole = false;
   if (resolution) {
     for (const target::Module& module : resolution->modules) {

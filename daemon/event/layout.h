@@ -31,6 +31,8 @@ struct Column {
   std::string constant;
   // In record payloads a nullable column has its bit in the `nulls` word (bit number), else -1.
   int null_bit = -1;
+
+  friend bool operator==(const Column&, const Column&) = default;
 };
 
 // One label key or one record payload.  A payload begins with one 64-bit word of null bits if any column is nullable.

@@ -1,0 +1,146 @@
+// Probe: its expressions, compiled against what debug information says of the functions.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "app/describe.h"
+#include "app/probe.h"
+
+namespace diagnose::app {
+namespace {
+
+bool same(const compile::Function& a, const compile::Function& b) {
+  const std::size_t bytes = a.instructions.size() * sizeof(bpf_insn);
+  return a.instructions.size() == b.instructions.size() &&
+         (bytes == 0 || std::memcmp(a.instructions.data(), b.instructions.data(), bytes) == 0);
+}
+
+bool same(const event::Layout& a, const event::Layout& b) {
+  return std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end());
+}
+
+// One program serves both.
+bool same(const compile::ProbeEvaluation& a, const compile::ProbeEvaluation& b) {
+  if (a.entry_registers != b.entry_registers || a.capture.has_value() != b.capture.has_value()) return false;
+  if (a.capture && !same(*a.capture, *b.capture)) return false;
+  return std::equal(a.instruments.begin(), a.instruments.end(), b.instruments.begin(), b.instruments.end(),
+                    [](const compile::Evaluation& one, const compile::Evaluation& other) {
+                      return same(one.admit, other.admit) && same(one.evaluate, other.evaluate) &&
+                             same(one.key, other.key) && same(one.payload, other.payload);
+                    });
+}
+
+bool all_cheap(const target::Resolution& resolution) {
+  return std::all_of(resolution.modules.begin(), resolution.modules.end(), [](const target::Module& module) {
+    return std::all_of(module.functions.begin(), module.functions.end(), [](const target::Function& function) {
+      return function.sites.empty() || function.sites.front().cost != target::Cost::stepped;
+    });
+  });
+}
+
+}  // namespace
+
+Status Probe::refuse(const std::vector<spec::Fault>& faults) {
+  for (const spec::Fault& fault : faults) add_error(fault.error());
+  return failure(faults.front().error());
+}
+
+// What can be said before the function is known.
+Status Probe::check() {
+  compiled_.reset();
+  if (const auto faults = compile::check(spec_); !faults.empty()) return refuse(faults);
+  names_ = compile::names_of(spec_);
+  mentions_ = compile::mentions_of(spec_);
+  wants_return_ = mentions_.end;
+  if (wants_description()) return {};
+  compile::Evaluated evaluated = compile::evaluate(spec_);
+  if (!evaluated.faults.empty()) return refuse(evaluated.faults);
+  compiled_ = std::move(evaluated.probe);
+  return {};
+}
+
+// Positions of arguments and the result's register are known without, but not their types, nor which are in an xmm
+// register.
+bool Probe::wants_description() const {
+  return names_.any || mentions_.arguments || mentions_.result;
+}
+
+Result<target::Resolution> Probe::resolve(const target::Process* process) {
+  const auto look = [&] {
+    return process != nullptr ? parts_.resolver.resolve(spec_.target, need(), *process)
+                              : parts_.resolver.resolve(spec_.target, need());
+  };
+  if (wants_description() && grips_.empty()) compiled_.reset();
+  const std::uint16_t kept = need().entry_registers;
+  auto resolution = look();
+  if (!resolution || resolution->modules.empty()) return resolution;
+  Descriptions descriptions;
+  if (auto status = compile(*resolution, descriptions); !status) return tl::unexpected(status.error());
+  // Fewer registers to keep leave more places for the breakpoint.
+  const bool good_enough = (kept & compiled_->entry_registers) == compiled_->entry_registers && all_cheap(*resolution);
+  if (compiled_->entry_registers == kept || good_enough) return resolution;
+  resolution = look();
+  if (!resolution || resolution->modules.empty()) return resolution;
+  if (auto status = compile(*resolution, descriptions); !status) return tl::unexpected(status.error());
+  return resolution;
+}
+
+bool Probe::loaded_as_compiled() const {
+  return same(evaluation_, *compiled_);
+}
+
+Status Probe::compile(target::Resolution& resolution, Descriptions& descriptions) {
+  if (grips_.empty()) compiled_.reset();
+  std::vector<Error> refused;
+  for (target::Module& module : resolution.modules) {
+    const auto [known, added] = descriptions.try_emplace({module.device, module.inode});
+    if (added && wants_description()) {
+      auto described = describe(parts_.reader, module, names_);
+      if (!described && names_.any) return tl::unexpected(described.error());
+      if (described) known->second = std::move(*described);
+    }
+    compile_module(module, known->second, refused);
+  }
+  std::erase_if(resolution.modules, [](const target::Module& module) { return module.functions.empty(); });
+  for (const Error& error : refused) add_error(error);
+  return resolution.modules.empty() ? failure(refused.front()) : Status{};
+}
+
+// Leaves the functions that one program serves; the others are refused by name.
+void Probe::compile_module(target::Module& module, const target::DebugInfo& description, std::vector<Error>& refused) {
+  std::optional<compile::Abi> done;  // without a description all functions of a language are alike
+  const auto unfit = [&](const target::Function& function) {
+    const compile::Abi abi = function.go ? compile::Abi::go : compile::Abi::system_v;
+    if (!wants_description() && done == abi) return false;
+    done = abi;
+    const auto place = std::find_if(description.places.begin(), description.places.end(),
+                                    [&](const target::Described& one) { return one.at == described_at(function); });
+    const bool known = description.present && place != description.places.end();
+    compile::Evaluated evaluated = compile::evaluate(
+        spec_, {.abi = abi,
+                .debug = known ? &description : nullptr,
+                .place = known ? static_cast<std::size_t>(place - description.places.begin()) : 0,
+                .site = function.sites.empty() ? std::nullopt : std::optional(function.sites.front().address)});
+    for (const spec::Fault& fault : evaluated.faults) {
+      Error error = fault.error();
+      if (!known && !description.missing.empty()) error.why += " (" + description.missing + ")";
+      refused.push_back(std::move(error));
+    }
+    if (!evaluated.faults.empty()) return true;
+    const compile::ProbeEvaluation* reference = compiled_ ? &*compiled_ : nullptr;
+    if (!grips_.empty()) reference = &evaluation_;
+    if (reference == nullptr) {
+      compiled_ = std::move(evaluated.probe);
+      return false;
+    }
+    if (same(*reference, evaluated.probe)) return false;
+    refused.push_back({.what = "attach `" + spec_.id + "`",
+                       .where = module.path + ":" + function.name,
+                       .why = "what it asks for lies elsewhere there than in the functions before",
+                       .mend = "give that function a probe of its own"});
+    return true;
+  };
+  std::erase_if(module.functions, unfit);
+}
+
+}  // namespace diagnose::app
