@@ -1,11 +1,15 @@
 // diagnosed: flags, build, run.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
+#include <string_view>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/daemon.h"
 #include "base/log.h"
+#include "target/elf_reader.h"
+#include "target/reader_server.h"
 
 namespace {
 
@@ -30,6 +34,10 @@ void raise_descriptor_limit() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // The daemon starts itself so, once for each reader of files: nothing of it that a person would want.
+  if (argc == 3 && std::string_view(argv[1]) == "--reader-fd") {
+    return diagnose::target::serve_reader(std::atoi(argv[2]), *diagnose::target::make_elf_reader());
+  }
   CLI::App arguments{
       "diagnosed: measures functions of running programs, from outside, for a time.\n"
       "Example: diagnosed --specs /etc/diagnose/specs --listen 127.0.0.1:9950"};

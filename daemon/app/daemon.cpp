@@ -28,7 +28,7 @@
 #include "event/json_text.h"
 #include "export/http.h"
 #include "state/store.h"
-#include "target/elf_reader.h"
+#include "target/sandboxed_reader.h"
 
 namespace diagnose::app {
 namespace {
@@ -60,7 +60,7 @@ struct Daemon::Impl {
   Log& log;
   std::unique_ptr<loop::Loop> loop;
   std::unique_ptr<Agenda> agenda;
-  std::unique_ptr<target::FileReader> reader = target::make_elf_reader();
+  std::unique_ptr<target::FileReader> reader;
   target::ProcFs proc;
   std::unique_ptr<target::Resolver> resolver;
   std::unique_ptr<Survey> survey;
@@ -114,6 +114,10 @@ Status Daemon::Impl::build() {
   auto timed = Agenda::create(*loop);
   if (!timed) return tl::unexpected(timed.error());
   agenda = std::move(*timed);
+  // Before anything that a child could inherit.
+  auto reading = target::SandboxedReader::start({.command = {"/proc/self/exe", "--reader-fd"}});
+  if (!reading) return tl::unexpected(reading.error());
+  reader = std::move(*reading);
   if (auto status = build_kernel(); !status) return status;
   if (auto status = build_front(); !status) return status;
   if (auto status = catch_signals(); !status) return status;

@@ -37,6 +37,20 @@ inline constexpr std::size_t processes_per_probe = 10'000;  // beyond: the rest 
 inline constexpr std::size_t sites_read_back = 2'000;       // of a process, from its memory; the rest is taken on trust
 inline constexpr std::size_t function_bytes = 16U << 20U;   // a larger symbol is no function
 
+// The sandboxed reader of files.  Beyond: that request fails and says so; a reader over its bounds is killed, and a
+// fresh one serves the next request.
+inline constexpr auto reader_cpu = 2s;                             // of processor time for one request
+inline constexpr auto reader_wait = 10s;                           // for its answer: the loop stands still meanwhile
+inline constexpr auto reader_life_cpu = 600s;                      // of processor time in all, should nobody look
+inline constexpr std::size_t reader_memory_bytes = 1U << 30U;      // of address space
+inline constexpr std::size_t reader_resident_bytes = 64U << 20U;   // kept between requests; then a fresh one starts
+inline constexpr unsigned reader_requests = 1000;                  // then a fresh one starts
+inline constexpr std::size_t reader_files = 64;                    // descriptors in one request
+inline constexpr std::size_t reader_request_bytes = 16U << 20U;    // 10,000 functions under all their names
+inline constexpr std::size_t reader_request_memory = 256U << 20U;  // for one request, decoded
+inline constexpr std::size_t reader_answer_bytes = 64U << 20U;     // of one answer
+inline constexpr std::size_t reader_answer_memory = 256U << 20U;   // for one answer, decoded
+
 // Control socket.  Beyond: the message is refused and the connection closed.
 inline constexpr std::size_t control_message_bytes = 1U << 20U;
 inline constexpr std::size_t control_clients = 64;
