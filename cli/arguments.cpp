@@ -120,7 +120,16 @@ std::string absolute_module(const std::string& module) {
   return module.find('/') == std::string::npos ? module : absolute_exe(module);
 }
 
+// The key that stands in the place of `function`, or nothing.
+std::optional<std::pair<const char*, std::string>> place_of(const AttachArguments& arguments) {
+  if (!arguments.usdt.empty()) return {{"usdt", arguments.usdt}};
+  if (!arguments.line.empty()) return {{"line", arguments.line}};
+  if (!arguments.address.empty()) return {{"address", arguments.address}};
+  return std::nullopt;
+}
+
 Result<json> target_of(const AttachArguments& arguments) {
+  const auto place = place_of(arguments);
   const bool processes = !arguments.pids.empty() || !arguments.exe.empty() || !arguments.comm.empty() || arguments.all;
   json target = json::object();
   std::string module = arguments.module;
@@ -131,8 +140,9 @@ Result<json> target_of(const AttachArguments& arguments) {
     if (!processes) return json(absolute_module(module) + ":" + function);
   }
   if (!processes && module.empty()) {
-    return failure(usage("`" + function + "` does not say in which processes",
-                         "give --pid, --exe, --comm or --module, or write `MODULE:FUNCTION`"));
+    return failure(usage("`" + (place ? place->second : function) + "` does not say in which processes",
+                         place ? "give --pid, --exe, --comm or --module"
+                               : "give --pid, --exe, --comm or --module, or write `MODULE:FUNCTION`"));
   }
   if (arguments.all && module.empty()) {
     return failure(usage("--all needs a module", "add --module, as in `--module libc.so.6`"));
@@ -143,7 +153,7 @@ Result<json> target_of(const AttachArguments& arguments) {
   if (!arguments.comm.empty()) target["comm"] = arguments.comm;
   if (!processes || arguments.all) target["all"] = true;
   if (!module.empty()) target["module"] = absolute_module(module);
-  target["function"] = function;
+  target[place ? place->first : "function"] = place ? place->second : function;
   return target;
 }
 
@@ -166,12 +176,13 @@ std::string type_of(const AttachArguments& arguments) {
   if (!arguments.type.empty()) return arguments.type;
   if (!arguments.message.empty()) return "log";
   if (!arguments.operation.empty()) return "gauge";
+  if (place_of(arguments) && arguments.value.empty()) return "counter";  // only functions have a time
   return "histogram";
 }
 
 Result<json> instrument_of(const AttachArguments& arguments) {
   json instrument = {{"type", type_of(arguments)}};
-  instrument["name"] = arguments.name.empty() ? metric_name(arguments.function) : arguments.name;
+  instrument["name"] = arguments.name.empty() ? metric_name(place_name(arguments)) : arguments.name;
   const std::array<std::pair<const char*, const std::string*>, 8> texts{{{"value", &arguments.value},
                                                                          {"event", &arguments.event},
                                                                          {"where", &arguments.where},
@@ -197,6 +208,14 @@ Result<json> instrument_of(const AttachArguments& arguments) {
 }
 
 }  // namespace
+
+std::string place_name(const AttachArguments& arguments) {
+  if (!arguments.address.empty()) return "address." + arguments.address;
+  const auto place = place_of(arguments);
+  std::string name = place ? place->second : arguments.function;
+  if (place) std::ranges::replace(name, ':', '.');  // it parts no module from a function
+  return name;
+}
 
 std::string metric_name(std::string_view function) {
   std::string name = joined_words(bare_name(function), '_');

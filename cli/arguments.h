@@ -14,7 +14,10 @@ namespace diagnose::cli {
 
 // As given; empty means not given.
 struct AttachArguments {
-  std::string function;
+  std::string function;  // FUNCTION, or one of the three that stand in its place
+  std::string address;
+  std::string line;
+  std::string usdt;
   std::vector<int> pids;
   std::string exe;
   std::string comm;
@@ -42,6 +45,9 @@ struct AttachArguments {
 // The probe's mapping.  Fails on what has no place in a spec: no processes and no `MODULE:FUNCTION`, a label without
 // `=`, buckets of no known form.
 [[nodiscard]] Result<nlohmann::json> spec_of(const AttachArguments& arguments);
+
+// What metric and id are named after: "shop::Cart::checkout(int)", "python.line", "cart.cc.120", "address.0x1234".
+[[nodiscard]] std::string place_name(const AttachArguments& arguments);
 
 // "shop::Cart::checkout(int)" -> "shop_Cart_checkout": a Prometheus name without type and unit.
 [[nodiscard]] std::string metric_name(std::string_view function);

@@ -28,7 +28,7 @@ std::uint16_t random_suffix() {
 Exit attach(const AttachArguments& arguments, const Settings& settings) {
   const auto spec = spec_of(arguments);
   if (!spec) return tell(Failure{.exit = Exit::usage, .errors = {spec.error()}}, settings);
-  const std::string id = arguments.id.empty() ? probe_id(arguments.function, random_suffix()) : arguments.id;
+  const std::string id = arguments.id.empty() ? probe_id(place_name(arguments), random_suffix()) : arguments.id;
 
   std::optional<Interrupts> interrupts;
   if (arguments.follow) interrupts.emplace();

@@ -43,6 +43,17 @@ CLI::App& add_verb(CLI::App& app, Choices& choices, const std::string& name, con
   return *verb;
 }
 
+// The one that is given, or nullptr.
+const CLI::Option* at_most_one(const std::vector<CLI::Option*>& options) {
+  const CLI::Option* first = nullptr;
+  for (const CLI::Option* one : options) {
+    if (one->count() == 0) continue;
+    if (first != nullptr) throw CLI::ExcludesError(first->get_name(), one->get_name());
+    first = one;
+  }
+  return first;
+}
+
 void add_attach_target(CLI::App& verb, AttachArguments& to) {
   const std::vector<CLI::Option*> processes{
       verb.add_option("--pid", to.pids, "These processes")
@@ -54,25 +65,25 @@ void add_attach_target(CLI::App& verb, AttachArguments& to) {
       verb.add_option("--comm", to.comm, "Those of this name")->type_name("NAME"),
       verb.add_flag("--all", to.all, "Every one that maps --module")};
   for (CLI::Option* one : processes) one->group("Which processes (one of these, or FUNCTION as MODULE:FUNCTION)");
-  verb.parse_complete_callback([processes] {  // excludes() would do, and fill the help with it
-    const CLI::Option* first = nullptr;
-    for (const CLI::Option* one : processes) {
-      if (one->count() == 0) continue;
-      if (first != nullptr) throw CLI::ExcludesError(first->get_name(), one->get_name());
-      first = one;
-    }
+  verb.add_option("--module", to.module, "The file that holds the place: soname, path or glob")->type_name("FILE");
+  const std::vector<CLI::Option*> places{
+      verb.add_option("FUNCTION", to.function,
+                      "Symbol, C++ name with or without parameters, glob, re:PATTERN, or MODULE:FUNCTION"),
+      verb.add_option("--usdt", to.usdt, "A marker")->type_name("PROVIDER:NAME"),
+      verb.add_option("--line", to.line, "A line of source code; needs debug information")->type_name("FILE:LINE"),
+      verb.add_option("--address", to.address, "One instruction, as `objdump -d` numbers it")->type_name("0xN")};
+  for (std::size_t at = 1; at < places.size(); ++at) places[at]->group("In place of FUNCTION");
+  verb.parse_complete_callback([processes, places] {  // excludes() would do, and fill the help with it
+    at_most_one(processes);
+    if (at_most_one(places) == nullptr) throw CLI::RequiredError("FUNCTION");
   });
-  verb.add_option("--module", to.module, "The file that holds the function: soname, path or glob")->type_name("FILE");
-  verb.add_option("FUNCTION", to.function,
-                  "Symbol, C++ name with or without parameters, glob, re:PATTERN, or MODULE:FUNCTION")
-      ->required();
 }
 
 void add_attach_instrument(CLI::App& verb, AttachArguments& to) {
   const auto text = [&](const char* name, std::string& value, const char* type, const char* help) {
     verb.add_option(name, value, help)->type_name(type)->group("What to measure");
   };
-  text("--type", to.type, "T", "counter, gauge, histogram or log [histogram of elapsed]");
+  text("--type", to.type, "T", "counter, gauge, histogram or log [histogram of elapsed; counter of a place]");
   text("--name", to.name, "NAME", "The metric's name [from the function's]");
   text("--value", to.value, "EXPR", "What to count, set or observe");
   text("--event", to.event, "EVENT", "call, return or end [the earliest that knows the value]");

@@ -37,19 +37,20 @@ metrics::GaugeFold fold_of(spec::GaugeOperation operation) {
 
 std::string default_help(const spec::Probe& probe, const spec::Instrument& instrument) {
   const std::string value = instrument.value ? instrument.value->text : "";
+  const std::string hits = probe.target.place_by == spec::PlaceBy::function ? "calls of " : "hits of ";
   switch (instrument.type) {
     case spec::InstrumentType::counter:
       return value.empty() || value == "1"
-                 ? "Calls of " + probe.target.function.text + "."
-                 : "Sum of " + value + " over the calls of " + probe.target.function.text + ".";
+                 ? (hits == "calls of " ? "Calls of " : "Hits of ") + probe.target.place_text() + "."
+                 : "Sum of " + value + " over the " + hits + probe.target.place_text() + ".";
     case spec::InstrumentType::histogram:
-      return "Distribution of " + (value.empty() ? "elapsed" : value) + " in " + probe.target.function.text + ".";
+      return "Distribution of " + (value.empty() ? "elapsed" : value) + " in " + probe.target.place_text() + ".";
     case spec::InstrumentType::gauge:
-      return (value.empty() ? "Level" : value) + " in " + probe.target.function.text + ".";
+      return (value.empty() ? "Level" : value) + " in " + probe.target.place_text() + ".";
     case spec::InstrumentType::log:
       break;
   }
-  return probe.target.function.text;
+  return probe.target.place_text();
 }
 
 }  // namespace

@@ -209,7 +209,7 @@ double Probe::price_ns() const {
       double entry = 0;
       double exit = 0;
       for (const target::Site& site : grip.module.functions[at].sites) {
-        double& price = site.kind == target::SiteKind::entry ? entry : exit;
+        double& price = target::is_exit(site.kind) ? exit : entry;
         price = std::max(price, parts_.prices.of(site.cost));
       }
       if (strategy == attach::Strategy::none) exit = 0;

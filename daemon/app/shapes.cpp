@@ -45,7 +45,7 @@ json sites_shape(const Probe& probe, const attach::Prices& prices) {
     for (std::size_t at = 0; at < grip.module.functions.size(); ++at) {
       const target::Function& function = grip.module.functions[at];
       for (const target::Site& site : function.sites) {
-        const bool used = site.kind == target::SiteKind::entry || exits_probed(probe, grip, at);
+        const bool used = !target::is_exit(site.kind) || exits_probed(probe, grip, at);
         if (used) sites.push_back(site_shape(function.name, grip.module.path, grip.module.build_id, site, prices));
       }
     }

@@ -10,6 +10,7 @@ std::uint8_t kernel_kind(const target::Site& site) {
     case target::SiteKind::inlined:
     case target::SiteKind::line:
     case target::SiteKind::usdt:
+    case target::SiteKind::address:
       return SITE_ENTRY;
     case target::SiteKind::exit:
       return SITE_EXIT;
@@ -69,6 +70,7 @@ std::uint64_t middle(const target::Site& site, std::uint16_t number) {
     case target::SiteKind::inlined:
     case target::SiteKind::line:
     case target::SiteKind::usdt:
+    case target::SiteKind::address:
       return number;
     case target::SiteKind::caller:
       return raw(site.address) - raw(site.return_address);

@@ -48,6 +48,7 @@ constexpr std::array<std::string_view, 5> functions = {"str", "mag", "min", "max
 
 // The last argument that a register carries.
 std::int64_t last_argument(Abi abi) {
+  if (abi == Abi::none) return -1;
   return abi == Abi::go ? 8 : 5;
 }
 
@@ -110,6 +111,10 @@ Issue unknown_name(const std::string& name, std::size_t position, Abi abi) {
   const bool numbered = name.size() > 3 && name.starts_with("arg") &&
                         std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (numbered) {
+    if (abi == Abi::none) {
+      return {position, cut(name), "within a function no register is known to hold it",
+              "give `function:`, or leave it out"};
+    }
     if (abi == Abi::go) {
       return {position, cut(name), "only the first nine integers and pointers are passed in registers",
               "use `arg0` to `arg8`"};

@@ -172,6 +172,14 @@ class InstrumentCompiler {
   void phase() {
     made_.phase = wanted_phase();
     const bool at_call = made_.phase == Phase::call;
+    if (!at_call && probe_.target.place_by != spec::PlaceBy::function) {
+      return fail(mentioned_ ? mentioned_->second : instrument_.place,
+                  mentioned_ ? std::string("`") + mentioned_->first + "`" : "event",
+                  "only functions return, `" + probe_.target.place_text() + "` is a place that is passed",
+                  instrument_.value || instrument_.type != InstrumentType::histogram
+                      ? "leave it out, or give `function:`"
+                      : "add `value:`, or give `function:`");
+    }
     if (at_call && mentioned_) {
       const bool by_default = instrument_.type == InstrumentType::histogram && !instrument_.value;
       return fail(mentioned_->second, std::string("`") + mentioned_->first + "`",
@@ -325,7 +333,7 @@ std::vector<spec::Fault> check(const spec::Probe& probe) {
 }
 
 Evaluated evaluate(const spec::Probe& probe, const Subject& subject) {
-  const Abi abi = subject.abi;
+  const Abi abi = probe.target.place_by == spec::PlaceBy::function ? subject.abi : Abi::none;
   Evaluated evaluated;
   SavedValues saved(abi);
   for (const spec::Instrument& instrument : probe.instruments) {

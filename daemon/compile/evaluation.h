@@ -26,7 +26,9 @@ namespace diagnose::compile {
 enum class Phase { call, return_, error, end };  // `end`: at a return and at an error
 
 // How arguments and results are passed.
-enum class Abi { system_v, go };  // Go's ABIInternal: rax, rbx, rcx, rdi, rsi, r8, r9, r10, r11; the result in rax
+// Go's ABIInternal: rax, rbx, rcx, rdi, rsi, r8, r9, r10, r11; the result in rax.  None: a place within a function,
+// where no register is known to hold an argument.
+enum class Abi { system_v, go, none };
 
 // What a value is; widths and signs as in C.  Part of the typed front end that debug information fills later.
 enum class TypeKind { integer, boolean, text, nothing };

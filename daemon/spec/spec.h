@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
+#include "base/units.h"
 #include "lifespan/lifespan.h"
 
 namespace diagnose::spec {
@@ -45,6 +46,7 @@ struct Fault {
 };
 
 enum class TargetBy { pid, exe, comm, all };
+enum class PlaceBy { function, address, line, usdt };
 
 struct Target {
   TargetBy by = TargetBy::all;
@@ -52,10 +54,18 @@ struct Target {
   std::string pattern;      // for `exe` (path or glob) and `comm`
   std::string module;       // soname, path or glob of the file that holds the place; empty: executable, then all
   std::string build_id;     // lower-case hex; empty: any
-  Text function;            // symbol, demangled name with or without parameters, glob, or `re:...`
+  PlaceBy place_by = PlaceBy::function;
+  // By `place_by`: symbol, demangled name with or without parameters, glob, or `re:...`; the source file of a line;
+  // "provider:name" of a marker; empty for an address.
+  Text function;
+  LinkAddress address{};   // for `address`
+  std::uint32_t line = 0;  // for `line`, from 1
+  bool inlined = true;     // `inline`: copies of a function in others count too
   Place place;
 
   [[nodiscard]] std::string text() const;  // short form for lists: "pid 12 ns::f", "/usr/bin/x:f"
+  // The place in the code alone: "ns::f", "0x1234", "cart.cc:120", "python:line".
+  [[nodiscard]] std::string place_text() const;
 };
 
 enum class InstrumentType { counter, gauge, histogram, log };

@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
 
 #include "spec/parts.h"
+#include "spec/scalar.h"
 
 namespace diagnose::spec {
 namespace {
@@ -8,18 +12,16 @@ namespace {
 constexpr std::int64_t pid_most = 1 << 22;        // PID_MAX_LIMIT, linux/threads.h
 constexpr std::size_t comm_chars = 15;            // TASK_COMM_LEN without its NUL, linux/sched.h
 constexpr std::size_t build_id_chars_most = 128;  // 64 bytes; usual are 20
+constexpr std::int64_t line_most = std::numeric_limits<std::int32_t>::max();
 constexpr std::string_view colon_form = "write `MODULE:FUNCTION`, as in `/usr/bin/redis-server:processCommand`";
 
 const Vocabulary& target_words() {
-  static const Vocabulary words{.noun = "a target",
-                                .words = {"pid", "exe", "comm", "all", "module", "function", "build_id"},
-                                .later = {{"unit", "use `exe:` with the service's program, or `pid:`"},
-                                          {"cgroup", "use `exe:`, `comm:` or `pid:`"},
-                                          {"container", "use `pid:` with the process as the host sees it"},
-                                          {"usdt", "use `function:` with the function that holds the marker"},
-                                          {"line", "use `function:`"},
-                                          {"address", "use `function:`"},
-                                          {"inline", "leave it out: inlined copies are not probed"}}};
+  static const Vocabulary words{
+      .noun = "a target",
+      .words = {"pid", "exe", "comm", "all", "module", "function", "address", "line", "usdt", "inline", "build_id"},
+      .later = {{"unit", "use `exe:` with the service's program, or `pid:`"},
+                {"cgroup", "use `exe:`, `comm:` or `pid:`"},
+                {"container", "use `pid:` with the process as the host sees it"}}};
   return words;
 }
 
@@ -107,20 +109,77 @@ void read_build_id(const Node& node, Target& target, Faults& faults) {
   target.build_id = *id;
 }
 
+void read_function(const Node& node, Target& target, Faults& faults) {
+  target.place_by = PlaceBy::function;
+  if (auto text = line_of(node, "function", faults)) target.function = {*text, faults.place(node)};
+  if (target.function.text == "re:") {
+    faults.add(node, "`function: re:`", "the pattern is empty", "write a pattern behind it, as in `re:^SSL_`");
+  }
+}
+
+void read_address(const Node& node, Target& target, Faults& faults) {
+  target.place_by = PlaceBy::address;
+  target.function.place = faults.place(node);
+  if (const auto address = integer_of(node, "address", 1, std::numeric_limits<std::int64_t>::max(), faults)) {
+    target.address = LinkAddress{static_cast<std::uint64_t>(*address)};
+  }
+}
+
+// `cart.cc:120`
+void read_line(const Node& node, Target& target, Faults& faults) {
+  target.place_by = PlaceBy::line;
+  const auto text = line_of(node, "line", faults);
+  if (!text) return;
+  const auto colon = text->rfind(':');
+  const auto number = colon == std::string::npos ? std::nullopt : integer_of(std::string_view(*text).substr(colon + 1));
+  if (colon == 0 || !number || *number < 1 || *number > line_most || text->at(colon - 1) == '/') {
+    faults.add(node, ticked("line: " + *text), "is not a source file and a line",
+               "write `FILE:LINE`, as in `cart.cc:120` or `src/cart.cc:120`");
+    return;
+  }
+  target.function = {text->substr(0, colon), faults.place(node)};
+  target.line = static_cast<std::uint32_t>(*number);
+}
+
+// `provider:name`
+void read_usdt(const Node& node, Target& target, Faults& faults) {
+  target.place_by = PlaceBy::usdt;
+  const auto text = line_of(node, "usdt", faults);
+  if (!text) return;
+  target.function = {*text, faults.place(node)};
+  const auto colon = text->find(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text->size() || colon != text->rfind(':')) {
+    faults.add(node, ticked("usdt: " + *text), "is not a provider and a marker's name",
+               "write `PROVIDER:NAME`, as in `python:function__entry`");
+  }
+}
+
+// Exactly one way of naming the place.
 void read_place(const Node& node, const Fields& fields, Target& target, Faults& faults) {
   if (const Node* module = fields.find("module")) target.module = line_of(*module, "module", faults).value_or("");
   if (const Node* id = fields.find("build_id")) read_build_id(*id, target, faults);
-  if (const Node* function = fields.find("function")) {
-    if (auto text = line_of(*function, "function", faults)) target.function = {*text, faults.place(*function)};
-    if (target.function.text == "re:") {
-      faults.add(*function, "`function: re:`", "the pattern is empty", "write a pattern behind it, as in `re:^SSL_`");
-    }
-    return;
+  using Reader = void (*)(const Node&, Target&, Faults&);
+  constexpr std::array<std::pair<const char*, Reader>, 4> ways{
+      {{"function", read_function}, {"address", read_address}, {"line", read_line}, {"usdt", read_usdt}}};
+  std::string given;
+  std::size_t count = 0;
+  for (const auto& [key, reader] : ways) {
+    const Node* way = fields.find(key);
+    if (way == nullptr) continue;
+    given += (count++ == 0 ? "`" : ", `") + std::string(key) + "`";
+    reader(*way, target, faults);
   }
-  for (const std::string_view key : {"usdt", "line", "address"}) {
-    if (fields.find(key) != nullptr) return;  // has its fault already
+  if (count == 0) {
+    faults.add(node, "`function` is missing", "the target names no place", "add `function: name`");
+  } else if (count > 1) {
+    faults.add(node, "the target names its place by " + given, "exactly one of them may stand", "keep one");
   }
-  faults.add(node, "`function` is missing", "the target names no place", "add `function: name`");
+  const Node* inlined = fields.find("inline");
+  if (inlined == nullptr) return;
+  target.inlined = boolean_of(*inlined, "inline", faults).value_or(true);
+  if (count == 1 && target.place_by != PlaceBy::function) {
+    faults.add(*inlined, "`inline`", "only functions are inlined", "leave it out, or give `function:`");
+  }
 }
 
 void read_short(const Node& node, Target& target, Faults& faults) {

@@ -32,6 +32,8 @@ const char* text(SiteKind kind) {
       return "line";
     case SiteKind::usdt:
       return "usdt";
+    case SiteKind::address:
+      return "address";
   }
   return "entry";
 }

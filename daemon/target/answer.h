@@ -17,8 +17,12 @@ namespace diagnose::target {
 enum class Cost { optimised, emulated, stepped };
 [[nodiscard]] const char* text(Cost cost);
 
-enum class SiteKind { entry, exit, tail, caller, catch_, inlined, line, usdt };
+enum class SiteKind { entry, exit, tail, caller, catch_, inlined, line, usdt, address };
 [[nodiscard]] const char* text(SiteKind kind);
+// A way out of a function; any other kind counts a call, or a passing.
+[[nodiscard]] constexpr bool is_exit(SiteKind kind) {
+  return kind == SiteKind::exit || kind == SiteKind::tail;
+}
 
 // x86-64 register encodings (0 rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8..15), 16 is rip.
 inline constexpr std::uint8_t register_none = 0xff;
@@ -75,7 +79,7 @@ struct Range {
   LinkAddress high{};  // first byte behind
 };
 
-// One function at one address, under all its names.
+// One function at one address, under all its names; or one place within a function, which then has that site only.
 struct Function {
   std::string symbol;              // as `nm` prints it
   std::string name;                // demangled, with parameters; the symbol itself for C
@@ -122,6 +126,7 @@ struct FileAnswer {
   std::vector<Function> functions;   // by address; empty if nothing matches
   std::vector<std::string> nearest;  // the nearest names, if nothing matches; at most 3
   std::vector<std::string> refused;  // matches that cannot be probed, with the reason: "f: an ifunc resolver"
+  std::string absent;                // why nothing can match at all: "it has no debug information"
 };
 
 // Where a file calls functions, its own or those of other modules.

@@ -17,6 +17,7 @@
 #include "target/names.h"
 #include "target/nearest.h"
 #include "target/pattern.h"
+#include "target/places.h"
 #include "target/traits.h"
 
 namespace diagnose::target {
@@ -234,7 +235,7 @@ Result<FileAnswer> Reading::run() {
 class ElfReader final : public FileReader {
  public:
   Result<FileAnswer> read(const FileRequest& request) override {
-    auto pattern = FunctionPattern::parse(request.function);
+    auto pattern = FunctionPattern::parse(request.by == PlaceBy::function ? request.function : "*");
     if (!pattern) return failure(pattern.error());
     auto image = ElfImage::open(request.fd, request.name);
     if (!image) return failure(image.error());
@@ -248,6 +249,7 @@ class ElfReader final : public FileReader {
     }
     auto decoder = Decoder::make();
     if (!decoder) return failure(decoder.error());
+    if (request.by != PlaceBy::function) return read_places(*image, *decoder, request);
     return Reading(*image, request, std::move(*pattern), std::move(*decoder)).run();
   }
 

@@ -35,6 +35,40 @@ std::string joined(const std::vector<std::string>& parts) {
   return text;
 }
 
+PlaceBy place_by(spec::PlaceBy written) {
+  switch (written) {
+    case spec::PlaceBy::function:
+      return PlaceBy::function;
+    case spec::PlaceBy::address:
+      return PlaceBy::address;
+    case spec::PlaceBy::line:
+      return PlaceBy::line;
+    case spec::PlaceBy::usdt:
+      return PlaceBy::usdt;
+  }
+  return PlaceBy::function;
+}
+
+// How a place is missed, and where else to look.
+struct Missing {
+  const char* why;
+  const char* mend;
+};
+
+Missing missing(spec::PlaceBy place) {
+  switch (place) {
+    case spec::PlaceBy::function:
+      return {"no such function", "check the name with `nm -C`, or use a glob"};
+    case spec::PlaceBy::address:
+      return {"no code there", "give an address as `objdump -d` prints it"};
+    case spec::PlaceBy::line:
+      return {"no code of that line", "check the file's name with `readelf --debug-dump=decodedline`"};
+    case spec::PlaceBy::usdt:
+      return {"no such marker", "list the file's markers with `readelf -n`"};
+  }
+  return {"no such function", ""};
+}
+
 // One target being resolved.  Each file is opened and read once, however many processes map it.
 class Resolving {
  public:
@@ -65,7 +99,7 @@ class Resolving {
   [[nodiscard]] Status resolve_path(const std::string& path, bool is_executable);
   void take(File& file, const Mapping& mapping, const Process* process);
   [[nodiscard]] Error not_found(const std::vector<std::pair<std::string, const File*>>& searched) const;
-  [[nodiscard]] std::string wanted() const { return "find `" + target_.function.text + "`"; }
+  [[nodiscard]] std::string wanted() const { return "find `" + target_.place_text() + "`"; }
 
   const ProcFs& proc_;
   FileReader& reader_;
@@ -80,7 +114,11 @@ void Resolving::read(File& file, const std::string& path) {
   file.stamp = FileStamp::of(file.fd->get());
   auto answer = reader_.read({.fd = file.fd->get(),
                               .name = path,
+                              .by = place_by(target_.place_by),
                               .function = target_.function.text,
+                              .address = target_.address,
+                              .line = target_.line,
+                              .inlined = need_.inlined,
                               .build_id = target_.build_id,
                               .exits = need_.exits,
                               .entry_registers = need_.entry_registers,
@@ -139,7 +177,8 @@ void Resolving::take(File& file, const Mapping& mapping, const Process* process)
 }
 
 Error Resolving::not_found(const std::vector<std::pair<std::string, const File*>>& searched) const {
-  Error error{.what = wanted(), .where = {}, .why = "no such function", .mend = {}};
+  const auto [none, look] = missing(target_.place_by);
+  Error error{.what = wanted(), .where = {}, .why = none, .mend = {}};
   if (searched.empty()) {
     error.why = target_.module.empty() ? "the process maps no program" : "the process maps no `" + target_.module + "`";
     error.mend = "see /proc/PID/maps for what it maps";
@@ -153,7 +192,11 @@ Error Resolving::not_found(const std::vector<std::pair<std::string, const File*>
     error.why = "it cannot be probed: " + first.answer->refused.front();
     return error;
   }
-  if (first.answer && first.answer->stripped) error.why += "; the file is stripped, only its exported names are known";
+  const bool by_name = target_.place_by == spec::PlaceBy::function;
+  if (by_name && first.answer && first.answer->stripped) {
+    error.why += "; the file is stripped, only its exported names are known";
+  }
+  if (first.answer && !first.answer->absent.empty()) error.why += "; " + first.answer->absent;
   std::vector<std::string> near;
   for (const auto& [path, file] : searched) {
     if (!file->answer) continue;
@@ -166,7 +209,7 @@ Error Resolving::not_found(const std::vector<std::pair<std::string, const File*>
       if (near.size() < 3 && std::find(near.begin(), near.end(), name) == near.end()) near.push_back(name);
     }
   }
-  error.mend = near.empty() ? "check the name with `nm -C`, or use a glob" : "did you mean " + joined(near) + "?";
+  error.mend = near.empty() ? look : "did you mean " + joined(near) + "?";
   return error;
 }
 

@@ -54,6 +54,7 @@ struct Need {
   bool exits = false;
   std::uint16_t entry_registers = every_register;  // see FileRequest
   bool entry_unmoved = false;
+  bool inlined = false;  // see FileRequest
 };
 
 class Resolver {

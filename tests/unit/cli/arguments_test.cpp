@@ -56,6 +56,26 @@ TEST(AttachSpec, TheShortFormAlsoNamesTheModuleOfGivenProcesses) {
   EXPECT_EQ(spec(arguments)["target"]["function"], "re:^SSL_:x");
 }
 
+TEST(AttachSpec, APlaceStandsWhereTheFunctionStands) {
+  AttachArguments arguments;
+  arguments.pids = {7};
+  arguments.usdt = "python:function__return";
+  EXPECT_EQ(spec(arguments), (json{{"target", {{"pid", 7}, {"usdt", "python:function__return"}}},
+                                   {"instrument", {{"type", "counter"}, {"name", "python_function_return"}}}}));
+  EXPECT_EQ(probe_id(place_name(arguments), 0xbeef), "python-function-return-beef");
+  arguments.usdt.clear();
+  arguments.line = "src/cart.cc:120";
+  EXPECT_EQ(spec(arguments)["target"], (json{{"pid", 7}, {"line", "src/cart.cc:120"}}));
+  EXPECT_EQ(spec(arguments)["instrument"]["name"], "src_cart_cc_120");
+  arguments.line.clear();
+  arguments.address = "0x1234";
+  arguments.value = "cpu";
+  EXPECT_EQ(spec(arguments)["target"], (json{{"pid", 7}, {"address", "0x1234"}}));
+  EXPECT_EQ(spec(arguments)["instrument"], (json{{"type", "histogram"}, {"name", "address_0x1234"}, {"value", "cpu"}}));
+  arguments.pids.clear();
+  EXPECT_FALSE(spec_of(arguments));
+}
+
 TEST(AttachSpec, AProgramIsGivenAsTheShellFindsIt) {
   auto arguments = function("main");
   arguments.exe = "sh";

@@ -47,9 +47,10 @@ TEST(CommandLine, AnUnknownVerbOrOptionIsAUsageErrorWithASuggestion) {
 }
 
 TEST(CommandLine, WhatIsMissingOrTooMuchIsAUsageError) {
-  for (const char* line : {"", "--json", "attach", "attach --pid 1", "detach", "detach a --all", "renew", "check",
-                           "apply", "attach --pid 1 --exe /x f", "attach --pid nine f", "attach --pid 0 f",
-                           "list extra", "status a b", "attach f --lifespan"}) {
+  for (const char* line :
+       {"", "--json", "attach", "attach --pid 1", "detach", "detach a --all", "renew", "check", "apply",
+        "attach --pid 1 --exe /x f", "attach --pid 1 --usdt a:b f", "attach --pid 1 --usdt a:b --address 1",
+        "attach --pid nine f", "attach --pid 0 f", "list extra", "status a b", "attach f --lifespan"}) {
     const Parsed parsed = parse(line);
     EXPECT_EQ(parsed.exit, Exit::usage) << line;
     EXPECT_FALSE(parsed.errors.empty()) << line;
@@ -65,6 +66,9 @@ TEST(CommandLine, SeveralPidsAndRepeatedLabelsLeaveTheFunctionAlone) {
   EXPECT_TRUE(parse("attach --pid 1 2 3 f").run);
   EXPECT_TRUE(parse("attach --pid 1 --label a=1 --label b=2 f").run);
   EXPECT_TRUE(parse("attach f --pid 1,2").run);
+  EXPECT_TRUE(parse("attach --pid 1 --usdt python:line").run);
+  EXPECT_TRUE(parse("attach --pid 1 --line cart.cc:120").run);
+  EXPECT_TRUE(parse("attach --pid 1 --address 0x1234").run);
 }
 
 TEST(CommandLine, WithoutADaemonTheExitStatusIsThree) {

@@ -188,12 +188,6 @@ TEST(Read, WordsOfLaterVersionsAreNotUnknown) {
     EXPECT_THAT(faults_of(with_target("{" + word + ", function: f}")),
                 ElementsAre(HasSubstr("not in this version: use `")));
   }
-  for (const std::string word : {"usdt: 'a:b'", "line: 'a.cc:1'", "address: 0x12"}) {
-    EXPECT_THAT(faults_of(with_target("{exe: /x, " + word + "}")),
-                ElementsAre(HasSubstr("not in this version: use `function:`")));
-  }
-  EXPECT_THAT(faults_of(with_target("{exe: /x, function: f, inline: false}")),
-              ElementsAre(HasSubstr("not in this version: leave it out")));
   for (const std::string type : {"summary", "info", "enum", "trace"}) {
     EXPECT_THAT(faults_of(with_instrument("{type: " + type + ", name: n}")),
                 ElementsAre(HasSubstr("`type: " + type + "`: not in this version: use")));

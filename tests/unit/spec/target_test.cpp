@@ -57,6 +57,34 @@ TEST(Target, EveryWayOfNamingProcessesIsRead) {
   EXPECT_EQ(target_of("{pid: 12, function: f, build_id: 00FFab}").build_id, "00ffab");
 }
 
+TEST(Target, EveryWayOfNamingThePlaceIsRead) {
+  const Target address = target_of("{pid: 12, address: 0x1234}");
+  EXPECT_EQ(address.place_by, PlaceBy::address);
+  EXPECT_EQ(address.address, LinkAddress{0x1234});
+  EXPECT_EQ(address.text(), "pid 12 0x1234");
+  EXPECT_EQ(target_of("{pid: 12, address: '0x1234'}").address, LinkAddress{0x1234});
+  const Target line = target_of("{exe: /bin/x, line: 'src/cart.cc:120'}");
+  EXPECT_EQ(line.place_by, PlaceBy::line);
+  EXPECT_EQ(line.function.text, "src/cart.cc");
+  EXPECT_EQ(line.line, 120U);
+  EXPECT_EQ(line.text(), "/bin/x:src/cart.cc:120");
+  const Target marker = target_of("{exe: /bin/x, module: libx.so, usdt: 'python:function__entry'}");
+  EXPECT_EQ(marker.place_by, PlaceBy::usdt);
+  EXPECT_EQ(marker.function.text, "python:function__entry");
+  EXPECT_EQ(marker.text(), "/bin/x libx.so:python:function__entry");
+  EXPECT_TRUE(target_of("{pid: 1, function: f}").inlined);
+  EXPECT_FALSE(target_of("{pid: 1, function: f, inline: false}").inlined);
+}
+
+TEST(Target, APlaceReadsBackAsItWasWritten) {
+  for (const std::string place : {"address: 0x1234", "line: cart.cc:120", "usdt: a:b", "function: f, inline: false"}) {
+    const Probe probe = probe_of(with_target("{pid: 1, " + place + "}"));
+    const Probe again = probe_of(nlohmann::json{{"probes", {{"p", probe.written}}}}.dump());
+    EXPECT_EQ(again.target.text(), probe.target.text());
+    EXPECT_EQ(again.target.inlined, probe.target.inlined);
+  }
+}
+
 TEST(Target, WhatIsWrongIsAFault) {
   const std::vector<std::pair<std::string, std::string>> wrong{
       {"{function: f}", "the target names no processes: exactly one of `pid`, `exe`, `comm` and `all` must stand"},
@@ -83,6 +111,20 @@ TEST(Target, WhatIsWrongIsAFault) {
       {"{pid: 1, function: f, build_id: xyz}", "is not a build id in hexadecimal"},
       {"{pid: 1, function: f, build_id: abc}", "is not a build id in hexadecimal"},
       {"{pid: 1, function: f, modul: m}", "unknown key `modul`: a target has no such key: did you mean `module`?"},
+      {"{pid: 1, function: f, usdt: 'a:b'}",
+       "the target names its place by `function`, `usdt`: exactly one of them may stand: keep one"},
+      {"{pid: 1, address: 0}", "`address: 0`: out of range"},
+      {"{pid: 1, address: main}", "`address: main`: is not a whole number"},
+      {"{pid: 1, line: cart.cc}", "`line: cart.cc`: is not a source file and a line: write `FILE:LINE`"},
+      {"{pid: 1, line: ':120'}", "is not a source file and a line"},
+      {"{pid: 1, line: 'src/:120'}", "is not a source file and a line"},
+      {"{pid: 1, line: 'cart.cc:0'}", "is not a source file and a line"},
+      {"{pid: 1, line: 'cart.cc:4294967296'}", "is not a source file and a line"},
+      {"{pid: 1, usdt: python}", "`usdt: python`: is not a provider and a marker's name: write `PROVIDER:NAME`"},
+      {"{pid: 1, usdt: 'a::b'}", "is not a provider and a marker's name"},
+      {"{pid: 1, usdt: 'a:'}", "is not a provider and a marker's name"},
+      {"{pid: 1, line: 'cart.cc:1', inline: false}", "`inline`: only functions are inlined"},
+      {"{pid: 1, function: f, inline: maybe}", "must be true or false"},
       {"app.module.function", "a dotted name does not say where the module ends: write `MODULE:FUNCTION`"},
       {"/usr/bin/redis-server", "has no module and function: write `MODULE:FUNCTION`"},
       {"[a]", "a target: must be a mapping, not a list"},

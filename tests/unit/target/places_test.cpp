@@ -1,0 +1,139 @@
+// Places within functions, in the programs of tests/programs.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <set>
+
+#include "base/fd.h"
+#include "target/debug_info.h"
+#include "target/elf_reader.h"
+
+namespace diagnose::target {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+std::string program(const std::string& name) {
+  return std::string(TEST_PROGRAMS_DIR) + "/" + name;
+}
+
+FileAnswer read(const std::string& path, FileRequest request) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(file) << path << ": build the target `programs`";
+  request.fd = file.get();
+  request.name = path;
+  auto answer = make_elf_reader()->read(request);
+  EXPECT_TRUE(answer) << answer.error().text();
+  return answer ? *answer : FileAnswer{};
+}
+
+FileAnswer at(const std::string& path, LinkAddress address) {
+  FileRequest request;
+  request.by = PlaceBy::address;
+  request.address = address;
+  return read(path, std::move(request));
+}
+
+FileAnswer functions(const std::string& path, const std::string& pattern) {
+  FileRequest request;
+  request.function = pattern;
+  return read(path, std::move(request));
+}
+
+Function function(const std::string& path, const std::string& name) {
+  const FileAnswer answer = functions(path, name);
+  EXPECT_THAT(answer.functions, SizeIs(1)) << name;
+  return answer.functions.empty() ? Function{} : answer.functions.front();
+}
+
+// Where objdump sees an instruction begin.
+std::set<std::uint64_t> boundaries_by_objdump(const std::string& path) {
+  std::set<std::uint64_t> boundaries;
+  const std::unique_ptr<FILE, int (*)(FILE*)> output(::popen(("objdump -dw " + path).c_str(), "r"), ::pclose);
+  char* line = nullptr;
+  std::size_t room = 0;
+  while (output && ::getline(&line, &room, output.get()) > 0) {
+    char* end = nullptr;
+    const std::uint64_t address = std::strtoull(line, &end, 16);
+    if (end != line && *end == ':') boundaries.insert(address);
+  }
+  std::free(line);
+  return boundaries;
+}
+
+TEST(AddressPlace, IsTakenWhereAnInstructionBeginsAndNowhereElse) {
+  const std::string path = program("symbols");
+  const auto boundaries = boundaries_by_objdump(path);
+  ASSERT_GT(boundaries.size(), 100U) << "objdump is missing";
+  const Function whole = function(path, "main");
+  std::size_t taken = 0;
+  for (std::uint64_t address = raw(whole.body.low); address < raw(whole.body.high); ++address) {
+    const FileAnswer answer = at(path, LinkAddress{address});
+    if (answer.functions.empty()) {
+      EXPECT_FALSE(boundaries.contains(address)) << std::hex << address << answer.refused.front();
+      ASSERT_THAT(answer.refused, SizeIs(1));
+      EXPECT_THAT(answer.refused.front(), HasSubstr("it is within the instruction at 0x"));
+      continue;
+    }
+    EXPECT_TRUE(boundaries.contains(address)) << std::hex << address;
+    const Function& found = answer.functions.front();
+    EXPECT_EQ(found.name, "main");
+    EXPECT_EQ(found.body.low, whole.body.low);
+    ASSERT_THAT(found.sites, SizeIs(1));
+    EXPECT_EQ(found.sites.front().kind, SiteKind::address);
+    EXPECT_EQ(found.sites.front().address, LinkAddress{address}) << "it must not be moved";
+    ++taken;
+  }
+  EXPECT_GT(taken, 10U);
+}
+
+TEST(AddressPlace, TellsTheNeighboursOfAnAddressWithinAnInstruction) {
+  const std::string path = program("symbols");
+  const Function whole = function(path, "main");
+  const auto boundaries = boundaries_by_objdump(path);
+  auto next = boundaries.upper_bound(raw(whole.body.low));
+  while (*next - *std::prev(next) == 1) ++next;
+  const FileAnswer answer = at(path, LinkAddress{*std::prev(next) + 1});
+  char expected[128];
+  std::snprintf(expected, sizeof expected, "it is within the instruction at 0x%llx; the next one begins at 0x%llx",
+                static_cast<unsigned long long>(*std::prev(next)), static_cast<unsigned long long>(*next));
+  EXPECT_THAT(answer.refused, ElementsAre(HasSubstr(expected)));
+}
+
+TEST(AddressPlace, OutsideOfCodeIsRefused) {
+  EXPECT_THAT(at(program("symbols"), LinkAddress{1}).refused,
+              ElementsAre(HasSubstr("no function is known to hold it")));
+  EXPECT_THAT(at(program("symbols"), LinkAddress{~0ULL}).refused, ElementsAre(HasSubstr("no function")));
+  const Function table = function(program("tails"), "tail_self");
+  EXPECT_THAT(at(program("tails"), table.body.low).functions, SizeIs(1));
+}
+
+TEST(AddressPlace, WhatMustNotBeProbedIsRefused) {
+  const FileAnswer refused = functions(program("tails"), "starts_with_syscall");
+  ASSERT_THAT(refused.functions, IsEmpty());
+  std::uint64_t address = 0;
+  const std::unique_ptr<FILE, int (*)(FILE*)> output(::popen(("nm " + program("tails")).c_str(), "r"), ::pclose);
+  char line[256];
+  while (output && std::fgets(line, sizeof line, output.get()) != nullptr) {
+    if (std::string(line).ends_with(" starts_with_syscall\n")) address = std::strtoull(line, nullptr, 16);
+  }
+  ASSERT_NE(address, 0U);
+  EXPECT_THAT(at(program("tails"), LinkAddress{address}).refused, ElementsAre(HasSubstr("syscall")));
+}
+
+TEST(AddressPlace, OfAStrippedFileIsFoundByItsUnwindTable) {
+  const Function whole = function(program("threads_stripped"), "main");
+  const FileAnswer answer = at(program("threads_stripped"), whole.sites.front().address);
+  EXPECT_THAT(answer.functions, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace diagnose::target
