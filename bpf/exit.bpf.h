@@ -10,6 +10,7 @@ HOLE(run_return, HOLE_RETURN)
 struct returning {
 	struct end end;
 	u64 result;
+	u64 result_high;
 	u32 outcome;
 };
 
@@ -67,6 +68,7 @@ static __always_inline int close(struct pt_regs *ctx, struct returning *returnin
 
 	if (!frame)
 		return 0;
+	frame->result_high = returning->result_high;
 	end_frame(frame, returning->end.time_ns, returning->result, returning->outcome);
 	run_return(NONE, frame, NONE, words);
 	forget_frame(&place);
@@ -79,6 +81,7 @@ static __always_inline int leave(struct pt_regs *ctx)
 	struct returning returning = {
 	    .end = {.time_ns = bpf_ktime_get_ns()}, /* first: our work is not the function's */
 	    .result = ctx->rax,
+	    .result_high = ctx->rdx,
 	    .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();
@@ -107,7 +110,10 @@ static long return_too(u32 index, struct returning *returning)
 static __always_inline int come_back(struct pt_regs *ctx)
 {
 	struct returning returning = {
-	    .end = {.time_ns = bpf_ktime_get_ns()}, .result = ctx->rax, .outcome = OUTCOME_RETURNED};
+	    .end = {.time_ns = bpf_ktime_get_ns()},
+	    .result = ctx->rax,
+	    .result_high = ctx->rdx,
+	    .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();
 	u64 cookie;

@@ -44,16 +44,20 @@ constexpr std::array<Named, 22> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"true", Op::constant, boolean_type, 1},
                                           {"false", Op::constant, boolean_type, 0},
                                           {"null", Op::null_, null_type}}};
-constexpr std::array<std::string_view, 5> functions = {"str", "mag", "min", "max", "abs"};
+constexpr std::array<std::string_view, 8> functions = {"str", "mag", "min",        "max",
+                                                       "abs", "len", "startswith", "sizeof"};
 
-// The last argument that a register carries.
-std::int64_t last_argument(Abi abi) {
-  if (abi == Abi::none) return -1;
-  return abi == Abi::go ? 8 : 5;
+// The registers of arguments, x86 encoding: System V x86-64 ABI 3.2.3; Go's abi-internal.md.
+std::span<const std::uint8_t> argument_registers(Abi abi) {
+  static constexpr std::array<std::uint8_t, 6> system_v = {7, 6, 2, 1, 8, 9};
+  static constexpr std::array<std::uint8_t, 9> go = {0, 3, 1, 7, 6, 8, 9, 10, 11};
+  if (abi == Abi::none) return {};
+  if (abi == Abi::go) return go;
+  return system_v;
 }
 
 bool is_known(const Named& named, Abi abi) {
-  return named.op != Op::argument || named.value <= last_argument(abi);
+  return named.op != Op::argument || static_cast<std::size_t>(named.value) < argument_registers(abi).size();
 }
 
 // Levenshtein's distance.
@@ -72,7 +76,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-// The nearest of `known` to `name`, if it is near enough to be what was meant.
+}  // namespace
+
 std::string nearest(std::string_view name, std::span<const std::string_view> known) {
   const std::size_t near = name.size() < 5 ? 1 : 2;
   std::string_view best;
@@ -86,11 +91,28 @@ std::string nearest(std::string_view name, std::span<const std::string_view> kno
   return std::string(best);
 }
 
-std::string cut(const std::string& name) {
+std::string quoted(const std::string& name) {
   return "`" + (name.size() > 64 ? name.substr(0, 61) + "..." : name) + "`";
 }
 
-}  // namespace
+bool is_built_in(const std::string& name) {
+  return std::any_of(names.begin(), names.end(), [&](const Named& known) { return known.name == name; });
+}
+
+std::string near_built_in(const std::string& name, Abi abi) {
+  std::vector<std::string_view> known;
+  for (const Named& entry : names) {
+    if (is_known(entry, abi)) known.push_back(entry.name);
+  }
+  return nearest(name, known);
+}
+
+std::optional<std::uint64_t> argument_number(const std::string& name) {
+  const bool numbered = name.size() > 3 && name.size() < 12 && name.starts_with("arg") &&
+                        std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!numbered) return std::nullopt;
+  return std::stoull(name.substr(3));
+}
 
 TypedPtr named_value(const std::string& name, std::size_t position, Abi abi) {
   for (const Named& known : names) {
@@ -100,50 +122,43 @@ TypedPtr named_value(const std::string& name, std::size_t position, Abi abi) {
     value->type = known.type;
     value->value = known.value;
     value->position = position;
+    if (known.op != Op::argument) return value;
+    value->value = argument_registers(abi)[static_cast<std::size_t>(known.value)];
+    value->text = name;
     return value;
   }
   return nullptr;
 }
 
-Issue unknown_name(const std::string& name, std::size_t position, Abi abi) {
+std::optional<Issue> refused_name(const std::string& name, std::size_t position, Abi abi) {
   static const std::set<std::string_view> later = {"exe", "cgroup", "depth", "caller", "ustack"};
-  if (later.contains(name)) return {position, cut(name), "not known to this version", "leave it out"};
-  const bool numbered = name.size() > 3 && name.starts_with("arg") &&
-                        std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (numbered) {
+  if (later.contains(name)) return Issue{position, quoted(name), "not known to this version", "leave it out"};
+  if (argument_number(name)) {
     if (abi == Abi::none) {
-      return {position, cut(name), "within a function no register is known to hold it",
-              "give `function:`, or leave it out"};
+      return Issue{position, quoted(name), "within a function no register is known to hold it",
+                   "give `function:`, or leave it out"};
     }
     if (abi == Abi::go) {
-      return {position, cut(name), "only the first nine integers and pointers are passed in registers",
-              "use `arg0` to `arg8`"};
+      return Issue{position, quoted(name), "only the first nine integers and pointers are passed in registers",
+                   "use `arg0` to `arg8`"};
     }
-    return {position, cut(name), "only the first six integers and pointers are passed in registers",
-            "use `arg0` to `arg5`"};
+    return Issue{position, quoted(name), "only the first six integers and pointers are passed in registers",
+                 "use `arg0` to `arg5`"};
   }
   if (std::find(functions.begin(), functions.end(), name) != functions.end()) {
-    return {position, cut(name), "is a function", "write `" + name + "(...)`"};
+    return Issue{position, quoted(name), "is a function", "write `" + name + "(...)`"};
   }
-  std::vector<std::string_view> known;
-  for (const Named& entry : names) {
-    if (is_known(entry, abi)) known.push_back(entry.name);
-  }
-  const std::string near = nearest(name, known);
-  if (!near.empty()) return {position, cut(name), "unknown name", "did you mean `" + near + "`?"};
-  return {position, cut(name),
-          "unknown name; names of parameters need debug information, which this version does not read yet",
-          "use the parameter's position: `arg0` to `arg5`"};
+  return std::nullopt;
 }
 
 Issue unknown_function(const std::string& name, std::size_t position) {
-  static const std::set<std::string_view> later = {"len", "startswith", "hex", "sizeof"};
-  if (later.contains(name)) return {position, cut(name), "not known to this version", "leave it out"};
-  if (named_value(name, position, Abi::go)) return {position, cut(name), "is no function", "remove the parentheses"};
+  static const std::set<std::string_view> later = {"hex"};
+  if (later.contains(name)) return {position, quoted(name), "not known to this version", "leave it out"};
+  if (is_built_in(name)) return {position, quoted(name), "is no function", "remove the parentheses"};
   const std::string near = nearest(name, functions);
-  if (!near.empty()) return {position, cut(name), "unknown function", "did you mean `" + near + "`?"};
-  return {position, cut(name), "unknown function; a probe cannot call into its target",
-          "there are str, mag, min, max, abs"};
+  if (!near.empty()) return {position, quoted(name), "unknown function", "did you mean `" + near + "`?"};
+  return {position, quoted(name), "unknown function; a probe cannot call into its target",
+          "there are str, len, startswith, mag, min, max, abs, sizeof"};
 }
 
 }  // namespace diagnose::compile

@@ -51,6 +51,27 @@ class FunctionEmitter {
     bucket(*instrument.bounds, value.value->type.is_signed);
   }
 
+  // Values of the call into the frame; what is null has its bit.
+  void capture(const std::vector<Slot>& slots) {
+    const auto offset_of = [](std::size_t slot) { return static_cast<std::int32_t>(sizeof(frame) + 8 * slot); };
+    const auto nulls = std::find_if(slots.begin(), slots.end(), [](const Slot& slot) { return !slot.value; });
+    const std::int32_t nulls_offset = offset_of(static_cast<std::size_t>(nulls - slots.begin()));
+    if (nulls != slots.end()) code_.store_constant(registers_.frame, nulls_offset, 0);
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+      if (!slots[slot].value) continue;
+      const Typed& value = *slots[slot].value;
+      const auto store = [&] {
+        expressions_.value(value);
+        code_.store(registers_.frame, offset_of(slot), expressions_.temporary(0));
+      };
+      if (!can_be_null(value)) {
+        store();
+        continue;
+      }
+      or_null(store, [&] { mark_null(registers_.frame, nulls_offset, slot); });
+    }
+  }
+
   void answer(std::int32_t value) {
     code_.constant(BPF_REG_0, value);
     code_.exit();
@@ -76,21 +97,30 @@ class FunctionEmitter {
     return write.value->op == Op::constant && fits_immediate(write.value->value);
   }
 
-  void write(const Write& write, bool refuse_negative) {
-    if (write.null_bit < 0) return store(write, refuse_negative);
+  // What `compute` emits, and where that is null what `otherwise` does; unreadable is counted, and null.
+  template <typename Compute, typename Otherwise>
+  void or_null(const Compute& compute, const Otherwise& otherwise) {
     const Label null = code_.label();
     const Label unreadable = code_.label();
     const Label done = code_.label();
     expressions_.on_null(null, unreadable);
-    store(write, false);
+    compute();
     code_.jump(done);
     code_.bind(unreadable);
-    count(LOSS_UNREADABLE);
+    if (code_.is_used(unreadable)) count(LOSS_UNREADABLE);
     code_.bind(null);
-    expressions_.zero(registers_.out, static_cast<std::int32_t>(write.offset), write.size);
-    mark_null(write.null_bit);
+    otherwise();
     code_.bind(done);
     expressions_.on_null(skip_, unreadable_);
+  }
+
+  void write(const Write& write, bool refuse_negative) {
+    if (write.null_bit < 0) return store(write, refuse_negative);
+    or_null([&] { store(write, false); },
+            [&] {
+              expressions_.zero(registers_.out, static_cast<std::int32_t>(write.offset), write.size);
+              mark_null(registers_.out, nulls_offset_, static_cast<std::size_t>(write.null_bit));
+            });
   }
 
   void store(const Write& write, bool refuse_negative) {
@@ -106,13 +136,13 @@ class FunctionEmitter {
     code_.store(registers_.out, offset, result);
   }
 
-  void mark_null(int bit) {
+  void mark_null(Register base, std::int32_t nulls_offset, std::size_t bit) {
     const Register nulls = expressions_.temporary(0);
     const Register mask = expressions_.temporary(1);
-    code_.load(nulls, registers_.out, nulls_offset_, 8);
-    code_.constant(mask, static_cast<std::int64_t>(std::uint64_t{1} << static_cast<unsigned>(bit)));
+    code_.load(nulls, base, nulls_offset, 8);
+    code_.constant(mask, static_cast<std::int64_t>(std::uint64_t{1} << bit));
     code_.alu(BPF_OR, nulls, mask);
-    code_.store(registers_.out, nulls_offset_, nulls);
+    code_.store(base, nulls_offset, nulls);
   }
 
   void count(loss reason) {
@@ -181,15 +211,15 @@ std::optional<Function> emit_admit(const Lowered& instrument) {
   return function.finish();
 }
 
-Function emit_capture(const std::vector<std::uint8_t>& registers) {
-  Assembler code;
-  for (std::size_t slot = 0; slot < registers.size(); ++slot) {
-    code.load(BPF_REG_0, BPF_REG_1, register_offset(registers[slot]), 8);
-    code.store(BPF_REG_2, static_cast<std::int32_t>(sizeof(frame) + 8 * slot), BPF_REG_0);
+std::optional<Function> emit_capture(const std::vector<Slot>& slots) {
+  Needs needs{.frame = true};
+  for (const Slot& slot : slots) {
+    if (slot.value) needs = needs | needs_of(*slot.value);
   }
-  code.constant(BPF_REG_0, 1);
-  code.exit();
-  return Function{code.finish().value_or(std::vector<bpf_insn>{})};
+  FunctionEmitter function(needs, false);
+  function.capture(slots);
+  function.answer(1);
+  return function.finish();
 }
 
 }  // namespace diagnose::compile

@@ -15,7 +15,7 @@ enum class Filter { here, in_admit };  // whether `evaluate` tests `where` and s
 // Nullopt: the expressions are too large for one BPF function.
 [[nodiscard]] std::optional<Function> emit_evaluate(const Lowered& instrument, Filter filter);
 [[nodiscard]] std::optional<Function> emit_admit(const Lowered& instrument);
-// `registers`: by slot of the frame, the register (x86 encoding) that it keeps.
-[[nodiscard]] Function emit_capture(const std::vector<std::uint8_t>& registers);
+// Nullopt likewise.
+[[nodiscard]] std::optional<Function> emit_capture(const std::vector<Slot>& slots);
 
 }  // namespace diagnose::compile

@@ -8,9 +8,6 @@
 namespace diagnose::compile {
 namespace {
 
-// The BPF stack of an evaluation: `work_bytes` for what helpers write, then spilled values.  In all at most 192 bytes.
-constexpr std::int32_t work_bytes = 64;
-constexpr std::size_t spills_max = 16;
 // The deepest temporary that a computation may start at: it uses up to three above.
 constexpr std::size_t deepest = 2;
 
@@ -93,11 +90,13 @@ bool is_leaf(const Typed& node) {
   switch (node.op) {
     case Op::constant:
     case Op::argument:
-    case Op::saved:
     case Op::elapsed:
     case Op::start:
       return true;
+    case Op::saved:
+      return node.null_slot < 0;
     case Op::result:
+    case Op::result_high:
       return node.value == 0;
     default:
       return false;

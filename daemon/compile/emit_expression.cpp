@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <asm/ptrace.h>
 #include <cstddef>
-#include <cstring>
 
 #include "bpf/contract.h"
 #include "compile/check_arithmetic.h"
@@ -45,6 +44,10 @@ Op negated(Op op) {
   }
 }
 
+std::int32_t slot_offset(std::int64_t slot) {
+  return static_cast<std::int32_t>(sizeof(frame) + 8 * static_cast<std::size_t>(slot));
+}
+
 }  // namespace
 
 Needs operator|(const Needs& a, const Needs& b) {
@@ -59,6 +62,7 @@ Needs needs_of(const Typed& value) {
       break;
     case Op::saved:
     case Op::result:
+    case Op::result_high:
     case Op::elapsed:
     case Op::error:
     case Op::start:
@@ -74,6 +78,9 @@ Needs needs_of(const Typed& value) {
       break;
     case Op::read:
     case Op::string:
+    case Op::laid_out_text:
+    case Op::counted_text:
+    case Op::text_length:
       needs.calls = needs.ledger = true;
       break;
     default:
@@ -84,11 +91,12 @@ Needs needs_of(const Typed& value) {
 }
 
 std::int32_t register_offset(std::uint8_t encoding) {
-  static constexpr std::array<std::int32_t, 16> offsets = {
+  static constexpr std::array<std::int32_t, 17> offsets = {
       offsetof(pt_regs, rax), offsetof(pt_regs, rcx), offsetof(pt_regs, rdx), offsetof(pt_regs, rbx),
       offsetof(pt_regs, rsp), offsetof(pt_regs, rbp), offsetof(pt_regs, rsi), offsetof(pt_regs, rdi),
       offsetof(pt_regs, r8),  offsetof(pt_regs, r9),  offsetof(pt_regs, r10), offsetof(pt_regs, r11),
-      offsetof(pt_regs, r12), offsetof(pt_regs, r13), offsetof(pt_regs, r14), offsetof(pt_regs, r15)};
+      offsetof(pt_regs, r12), offsetof(pt_regs, r13), offsetof(pt_regs, r14), offsetof(pt_regs, r15),
+      offsetof(pt_regs, rip)};
   return offsets[encoding];
 }
 
@@ -104,16 +112,19 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
     case Op::null_:
       return code_.jump(null_);
     case Op::result:
-      if (node.value != 0) return result_or_null(to);
+    case Op::result_high:
+      if (node.value != 0) return result_or_null(to, node);
       return leaf_load(to, node);
     case Op::error:
       // One more and a shift: of enum outcome's 1, 2, 3 only OUTCOME_ERROR, the 3, makes 1.
       code_.load(to, registers_.frame, offsetof(frame, outcome), 4);
       code_.alu_constant(BPF_ADD, to, 1);
       return code_.alu_constant(BPF_RSH, to, 2);
+    case Op::saved:
+      if (node.null_slot >= 0) return saved_or_null(node, to);
+      return leaf_load(to, node);
     case Op::constant:
     case Op::argument:
-    case Op::saved:
     case Op::elapsed:
     case Op::start:
       return leaf_load(to, node);
@@ -125,6 +136,10 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
       return helper_value(node, to);
     case Op::read:
       return read(node, to);
+    case Op::bits:
+      return bits(node, depth);
+    case Op::text_length:
+      return text_length(node, to);
     case Op::convert:
       return convert(node, depth);
     case Op::negate:
@@ -170,21 +185,28 @@ void ExpressionEmitter::leaf_load(Register to, const Typed& node) {
       return code_.load(to, registers_.ctx, register_offset(static_cast<std::uint8_t>(node.value)), 8);
     case Op::result:
       return code_.load(to, registers_.frame, offsetof(frame, result), 8);
+    case Op::result_high:
+      return code_.load(to, registers_.frame, offsetof(frame, result_high), 8);
     case Op::elapsed:
       return code_.load(to, registers_.frame, offsetof(frame, elapsed_ns), 8);
     case Op::start:
       return code_.load(to, registers_.frame, offsetof(frame, start_ns), 8);
     default:
-      return code_.load(to, registers_.frame,
-                        static_cast<std::int32_t>(sizeof(frame) + 8 * static_cast<std::size_t>(node.value)), 8);
+      return code_.load(to, registers_.frame, slot_offset(node.value), 8);
   }
 }
 
 // At an end that may be an error.
-void ExpressionEmitter::result_or_null(Register to) {
+void ExpressionEmitter::result_or_null(Register to, const Typed& node) {
   code_.load(to, registers_.frame, offsetof(frame, outcome), 4);
   code_.jump_if_constant(BPF_JEQ, to, OUTCOME_ERROR, null_);
-  code_.load(to, registers_.frame, offsetof(frame, result), 8);
+  leaf_load(to, node);
+}
+
+void ExpressionEmitter::saved_or_null(const Typed& node, Register to) {
+  code_.load(to, registers_.frame, slot_offset(node.null_slot), 8);
+  code_.jump_if_constant(BPF_JSET, to, static_cast<std::int32_t>(1U << static_cast<unsigned>(node.value)), null_);
+  leaf_load(to, node);
 }
 
 void ExpressionEmitter::helper_value(const Typed& node, Register to) {
@@ -216,13 +238,16 @@ void ExpressionEmitter::address(const Typed& node) {
 
 void ExpressionEmitter::read(const Typed& node, Register to) {
   constexpr std::int32_t place = -8;
+  const std::uint8_t bytes = node.type.bytes;
+  const bool whole = bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
   address(*node.children[0]);
+  if (!whole) code_.store_constant(BPF_REG_10, place, 0);
   code_.move(BPF_REG_1, BPF_REG_10);
   code_.alu_constant(BPF_ADD, BPF_REG_1, place);
-  code_.constant(BPF_REG_2, node.type.bytes);
+  code_.constant(BPF_REG_2, bytes);
   code_.call(BpfCall::probe_read_user);
   code_.jump_if_constant(BPF_JNE, BPF_REG_0, 0, unreadable_);
-  code_.load(to, BPF_REG_10, place, node.type.bytes);
+  code_.load(to, BPF_REG_10, place, whole ? bytes : 8);
   if (node.type.kind == TypeKind::boolean) {
     const Assembler::Label done = code_.label();
     code_.jump_if_constant(BPF_JEQ, to, 0, done);
@@ -233,47 +258,14 @@ void ExpressionEmitter::read(const Typed& node, Register to) {
   }
 }
 
-void ExpressionEmitter::zero(Register base, std::int32_t offset, std::uint32_t size) {
-  for (std::uint32_t at = 0; at < size; at += 8) code_.store_constant(base, offset + static_cast<std::int32_t>(at), 0);
-}
-
-void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size) {
-  const bool is_comm = node.op == Op::comm;
-  if (node.op == Op::null_) return code_.jump(null_);
-  if (!is_comm) address(*node.children[0]);
-  zero(base, offset, size);
-  code_.move(BPF_REG_1, base);
-  if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_1, offset);
-  code_.constant(BPF_REG_2, size);
-  code_.call(is_comm ? BpfCall::get_current_comm : BpfCall::probe_read_user_str);
-  if (!is_comm) code_.jump_if_constant(BPF_JSLT, BPF_REG_0, 0, unreadable_);
-}
-
-void ExpressionEmitter::compare_text(const Typed& node, bool when, Assembler::Label target) {
-  const Typed& left = *node.children[0];
-  const std::string& literal = node.text;
-  // One character more than the literal has, and a NUL: enough to see that the target's text is longer.
-  auto size = static_cast<std::uint32_t>((literal.size() + 2 + 7) & ~std::size_t{7});
-  if (left.op == Op::comm || size > left.type.text_bytes) size = left.type.text_bytes;
-  const std::int32_t place = -static_cast<std::int32_t>(size);
-  text(left, BPF_REG_10, place, size);
-  const bool jump_if_equal = (node.op == Op::text_equal) == when;
-  const Assembler::Label behind = code_.label();
-  const Assembler::Label differs = jump_if_equal ? behind : target;
-  // Bytes behind the literal's NUL are zero only if the target's text ends there as well, or was cut exactly there.
-  for (std::uint32_t at = 0; at < size; at += 8) {
-    std::int64_t word = 0;
-    if (at < literal.size()) std::memcpy(&word, literal.data() + at, std::min<std::size_t>(8, literal.size() - at));
-    code_.load(BPF_REG_1, BPF_REG_10, place + static_cast<std::int32_t>(at), 8);
-    if (fits_immediate(word)) {
-      code_.jump_if_constant(BPF_JNE, BPF_REG_1, static_cast<std::int32_t>(word), differs);
-    } else {
-      code_.constant(BPF_REG_2, word);
-      code_.jump_if(BPF_JNE, BPF_REG_1, BPF_REG_2, differs);
-    }
-  }
-  if (jump_if_equal) code_.jump(target);
-  code_.bind(behind);
+// A bit-field, out of the word that it is in.
+void ExpressionEmitter::bits(const Typed& node, std::size_t depth) {
+  const Register to = temporary(depth);
+  value(*node.children[0], depth);
+  const std::int32_t above = 64 - static_cast<std::int32_t>(node.value) - node.count;
+  if (above > 0) code_.alu_constant(BPF_LSH, to, above);
+  const std::int32_t unused = 64 - node.count;
+  if (unused > 0) code_.alu_constant(node.type.is_signed ? BPF_ARSH : BPF_RSH, to, unused);
 }
 
 // After an operation whose result may not fit in 32 bits.
@@ -357,14 +349,40 @@ void ExpressionEmitter::branch(const Typed& node, bool when, Assembler::Label ta
     case Op::greater:
     case Op::greater_equal:
       return compare(node, when, target, depth);
+    case Op::is_null:
+      return is_null(node, when, target, depth);
     case Op::text_equal:
     case Op::text_unequal:
+    case Op::text_starts:
       return compare_text(node, when, target);
     default:
       break;
   }
   value(node, depth);
   code_.jump_if_constant(when ? BPF_JNE : BPF_JEQ, temporary(depth), 0, target);
+}
+
+void ExpressionEmitter::is_null(const Typed& node, bool when, Assembler::Label target, std::size_t depth) {
+  const Typed& operand = *node.children[0];
+  const Assembler::Label outer_null = null_;
+  const Assembler::Label outer_unreadable = unreadable_;
+  const Assembler::Label null = code_.label();
+  const Assembler::Label unreadable = code_.label();
+  const Assembler::Label no = code_.label();
+  on_null(null, unreadable);
+  value(operand, depth);
+  on_null(outer_null, outer_unreadable);
+  if (node.value != 0) code_.jump_if_constant(BPF_JEQ, temporary(depth), 0, null);
+  code_.jump(when ? no : target);
+  if (code_.is_used(unreadable)) {
+    code_.bind(unreadable);
+    code_.constant(temporary(depth), 1);
+    code_.add_atomically(registers_.ledger, 8 * (static_cast<std::int32_t>(LEDGER_LOST_FIRST) + LOSS_UNREADABLE),
+                         temporary(depth));
+  }
+  code_.bind(null);
+  if (when) code_.jump(target);
+  code_.bind(no);
 }
 
 void ExpressionEmitter::compare(const Typed& node, bool when, Assembler::Label target, std::size_t depth) {

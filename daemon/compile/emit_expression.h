@@ -46,7 +46,7 @@ class ExpressionEmitter {
   // Jumps to `target` if the truth of `node` is `when`; else falls through.
   void branch(const Typed& node, bool when, Assembler::Label target, std::size_t depth = 0);
   // A text into `size` bytes, a multiple of 8, at base + offset; the rest is zero.
-  void text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);
+  void text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);  // emit_text.cpp
   void zero(Register base, std::int32_t offset, std::uint32_t size);
 
   [[nodiscard]] Register temporary(std::size_t depth) const { return registers_.temporaries[depth]; }
@@ -61,9 +61,12 @@ class ExpressionEmitter {
 
   Operands operands(const Typed& left, const Typed& right, std::size_t depth, bool immediate);
   void leaf_load(Register to, const Typed& node);
-  void result_or_null(Register to);
+  void result_or_null(Register to, const Typed& node);
   void helper_value(const Typed& node, Register to);
+  void saved_or_null(const Typed& node, Register to);
   void read(const Typed& node, Register to);
+  void bits(const Typed& node, std::size_t depth);
+  void is_null(const Typed& node, bool when, Assembler::Label target, std::size_t depth);
   void address(const Typed& node);  // into r3
   void truth_value(const Typed& node, std::size_t depth);
   void convert(const Typed& node, std::size_t depth);
@@ -77,7 +80,14 @@ class ExpressionEmitter {
   void magnitude(const Typed& node, std::size_t depth);
   void top_bit(Register of, Register scratch);
   void compare(const Typed& node, bool when, Assembler::Label target, std::size_t depth);
+
+  // emit_text.cpp
   void compare_text(const Typed& node, bool when, Assembler::Label target);
+  void differ(const std::string& literal, std::uint32_t size, bool whole, Assembler::Label differs);
+  void counted(const Typed& node);   // the address of the characters into r3, their number into r2
+  void laid_out(const Typed& node);  // likewise
+  void text_length(const Typed& node, Register to);
+
   void wrap(Register value, const Type& type);
   void cut(Register value, const Type& type);
 
@@ -91,6 +101,10 @@ class ExpressionEmitter {
 
 // Where the register of this x86 encoding is in struct pt_regs.
 [[nodiscard]] std::int32_t register_offset(std::uint8_t encoding);
+
+// The BPF stack of an evaluation: `work_bytes` for what helpers write, then spilled values.  In all at most 192 bytes.
+inline constexpr std::int32_t work_bytes = 64;
+inline constexpr std::size_t spills_max = 16;
 
 // A single load or constant.
 [[nodiscard]] bool is_leaf(const Typed& node);

@@ -7,6 +7,7 @@
 #include "compile/check.h"
 #include "compile/check_arithmetic.h"
 #include "compile/check_names.h"
+#include "compile/checker.h"
 #include "compile/emit.h"
 #include "compile/lower.h"
 #include "compile/parse.h"
@@ -31,11 +32,11 @@ struct Expressions {
 
 class InstrumentCompiler {
  public:
-  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, Abi abi, SavedValues& saved,
-                     std::vector<spec::Fault>& faults)
+  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, const Scope& scope,
+                     SavedValues& saved, std::vector<spec::Fault>& faults)
       : probe_(probe),
         instrument_(instrument),
-        abi_(abi),
+        scope_(scope),
         saved_(saved),
         faults_(faults),
         faults_before_(faults.size()) {}
@@ -45,6 +46,7 @@ class InstrumentCompiler {
     if (!failed()) value();
     if (!failed()) phase();
     if (!failed()) buckets();
+    if (has_unknown_) return {};
     if (!failed()) layouts();
     if (!failed()) functions();
     return std::move(made_);
@@ -59,14 +61,14 @@ class InstrumentCompiler {
   }
   [[nodiscard]] bool is_log() const { return instrument_.type == InstrumentType::log; }
 
-  TypedPtr expression(const spec::Text& text, TextLimits texts) {
+  TypedPtr expression(const spec::Text& text, TextLimits texts, Use use) {
     const auto tree = parse(text.text);
     if (!tree) {
       const Issue& issue = tree.error();
       fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
       return nullptr;
     }
-    Checked checked = check(**tree, texts, abi_);
+    Checked checked = compile::check(**tree, texts, use, scope_);
     for (const Issue& issue : checked.issues) {
       fail(advanced(text.place, issue.position), issue.what, issue.why, issue.mend);
     }
@@ -74,6 +76,8 @@ class InstrumentCompiler {
       made_.uses_result = true;
       if (!result_place_) result_place_ = advanced(text.place, *checked.result_at);
     }
+    made_.uses_result_high = made_.uses_result_high || checked.uses_result_high;
+    if (checked.root && checked.root->type.kind == TypeKind::unknown) has_unknown_ = true;
     if (checked.error_at) mentions_error_ = true;
     mention("result", checked.result_at, text);
     mention("elapsed", checked.elapsed_at, text);
@@ -89,25 +93,26 @@ class InstrumentCompiler {
 
   void expressions() {
     if (instrument_.where) {
-      made_of_.where = expression(*instrument_.where, compared_texts);
+      made_of_.where = expression(*instrument_.where, compared_texts, Use::condition);
       condition(made_of_.where);
     }
     for (const spec::Label& label : instrument_.labels) {
-      made_of_.labels.push_back(expression(label.expression, label_texts));
+      made_of_.labels.push_back(expression(label.expression, label_texts, Use::column));
     }
     if (instrument_.value) {
-      made_of_.value = expression(*instrument_.value, is_log() ? field_texts() : compared_texts);
+      made_of_.value = is_log() ? expression(*instrument_.value, field_texts(), Use::column)
+                                : expression(*instrument_.value, compared_texts, Use::number);
     } else {
       default_value();
     }
     if (!is_log() || !instrument_.message) return;
     for (const spec::Text& field : instrument_.message->expressions) {
-      made_of_.fields.push_back(expression(field, field_texts()));
+      made_of_.fields.push_back(expression(field, field_texts(), Use::column));
     }
   }
 
   void condition(TypedPtr& where) {
-    if (!where) return;
+    if (!where || where->type.kind == TypeKind::unknown) return;
     if (where->type.kind == TypeKind::text) {
       return fail(instrument_.where->place, "where", "a text is no condition", "compare it: `comm == \"...\"`");
     }
@@ -145,7 +150,7 @@ class InstrumentCompiler {
   // A metric's value is 64 bits wide, signed unless it cannot be.
   void value() {
     TypedPtr& value = made_of_.value;
-    if (!value || is_log()) return;
+    if (!value || is_log() || value->type.kind == TypeKind::unknown) return;
     const spec::Place& place = instrument_.value ? instrument_.value->place : instrument_.place;
     if (value->type.kind == TypeKind::text) {
       return fail(place, "value", "a text is no number", "make it a label, or use `type: log`");
@@ -198,6 +203,16 @@ class InstrumentCompiler {
     place(made_of_.value);
     for (const TypedPtr& label : made_of_.labels) place(label);
     for (const TypedPtr& field : made_of_.fields) place(field);
+    if (saved_.unkept_text()) {
+      return fail(instrument_.place, "text", "lies in an argument itself, and is not kept for the end of the call",
+                  "write `event: call`");
+    }
+    if (saved_.slots().size() > SAVED_MAX) {
+      fail(
+          instrument_.place, "instrument",
+          "more than " + std::to_string(static_cast<int>(SAVED_MAX)) + " values of the call are to be kept for its end",
+          "use fewer parameters, or split the probe");
+    }
   }
 
   // The earliest at which everything is known, unless the user says.
@@ -224,7 +239,7 @@ class InstrumentCompiler {
   }
 
   void buckets() {
-    if (instrument_.type != InstrumentType::histogram) return;
+    if (instrument_.type != InstrumentType::histogram || has_unknown_) return;
     const auto& written = instrument_.buckets;
     if (written && written->in_time != made_.unit_is_time) {
       return fail(written->place, "buckets",
@@ -242,7 +257,7 @@ class InstrumentCompiler {
 
   void layouts() {
     for (std::size_t i = 0; i < made_of_.labels.size(); ++i) {
-      auto write = append(made_.key, instrument_.labels[i].name, std::move(made_of_.labels[i]));
+      auto write = append(made_.key, instrument_.labels[i].name, std::move(made_of_.labels[i]), scope_.types);
       if (write) lowered_.writes.push_back(std::move(*write));
     }
     const bool fits = made_.key.size <= KEY_MAX;
@@ -279,13 +294,14 @@ class InstrumentCompiler {
     payload.size += made_.key.size;
     if (made_of_.value) {
       const auto offset = static_cast<std::int32_t>(payload.size);
-      lowered_.value = append(payload, "value", std::move(made_of_.value));
+      lowered_.value = append(payload, "value", std::move(made_of_.value), scope_.types);
       if (lowered_.value) made_.payload_value_offset = offset;
     }
     int bit = 0;
     for (std::size_t i = 0; i < made_of_.fields.size(); ++i) {
       const bool may_be_null = can_be_null(*made_of_.fields[i]);
-      auto write = append(payload, instrument_.message->expressions[i].text, std::move(made_of_.fields[i]));
+      auto write =
+          append(payload, instrument_.message->expressions[i].text, std::move(made_of_.fields[i]), scope_.types);
       if (!write) continue;
       if (may_be_null) payload.columns.back().null_bit = write->null_bit = bit++;
       lowered_.writes.push_back(std::move(*write));
@@ -310,7 +326,7 @@ class InstrumentCompiler {
 
   const spec::Probe& probe_;
   const spec::Instrument& instrument_;
-  Abi abi_;
+  const Scope& scope_;
   SavedValues& saved_;
   std::vector<spec::Fault>& faults_;
   std::size_t faults_before_;
@@ -318,32 +334,42 @@ class InstrumentCompiler {
   std::optional<std::pair<const char*, spec::Place>> mentioned_;
   std::optional<spec::Place> result_place_;
   bool mentions_error_ = false;
+  bool has_unknown_ = false;  // there is no target yet
   Lowered lowered_;
   Evaluation made_;
 };
 
-}  // namespace
-
-Names names_of(const spec::Probe& /*probe*/) {
-  return {};
+Evaluated evaluated(const spec::Probe& probe, const Scope& scope) {
+  Evaluated made;
+  SavedValues saved;
+  for (const spec::Instrument& instrument : probe.instruments) {
+    InstrumentCompiler compiler(probe, instrument, scope, saved, made.faults);
+    made.probe.instruments.push_back(compiler.run());
+    made.probe.uses_result_high = made.probe.uses_result_high || made.probe.instruments.back().uses_result_high;
+  }
+  made.probe.saved = saved.saved();
+  made.probe.entry_registers = saved.entry_registers();
+  if (made.probe.saved.empty() || !made.faults.empty()) return made;
+  made.probe.capture = emit_capture(saved.slots());
+  if (made.probe.capture) return made;
+  made.faults.push_back({probe.instruments.front().place, "instrument",
+                         "what is kept of the call is too much for one BPF function",
+                         "use fewer parameters, or split the probe"});
+  return made;
 }
 
+}  // namespace
+
 std::vector<spec::Fault> check(const spec::Probe& probe) {
-  return evaluate(probe).faults;
+  Types types;
+  return evaluated(probe, {.subject = {}, .offline = true, .types = types}).faults;
 }
 
 Evaluated evaluate(const spec::Probe& probe, const Subject& subject) {
-  const Abi abi = probe.target.place_by == spec::PlaceBy::function ? subject.abi : Abi::none;
-  Evaluated evaluated;
-  SavedValues saved(abi);
-  for (const spec::Instrument& instrument : probe.instruments) {
-    InstrumentCompiler compiler(probe, instrument, abi, saved, evaluated.faults);
-    evaluated.probe.instruments.push_back(compiler.run());
-  }
-  evaluated.probe.saved = saved.saved();
-  evaluated.probe.entry_registers = saved.entry_registers();
-  if (!evaluated.probe.saved.empty()) evaluated.probe.capture = emit_capture(saved.registers());
-  return evaluated;
+  Subject about = subject;
+  if (probe.target.place_by != spec::PlaceBy::function) about.abi = Abi::none;
+  Types types(about.debug);
+  return evaluated(probe, {.subject = about, .offline = false, .types = types});
 }
 
 }  // namespace diagnose::compile

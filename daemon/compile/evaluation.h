@@ -30,8 +30,16 @@ enum class Phase { call, return_, error, end };  // `end`: at a return and at an
 // where no register is known to hold an argument.
 enum class Abi { system_v, go, none };
 
-// What a value is; widths and signs as in C.  Part of the typed front end that debug information fills later.
-enum class TypeKind { integer, boolean, text, nothing };
+// What a value is; widths and signs as in C.
+enum class TypeKind {
+  integer,  // and pointers, enumerators
+  boolean,
+  floating,  // its bits; nothing is computed with them
+  text,
+  nothing,  // null, void
+  object,   // a struct, an array, ..: no value by itself
+  unknown,  // what only debug information tells, while there is no target
+};
 struct Type {
   TypeKind kind = TypeKind::integer;
   std::uint8_t bytes = 8;  // of an integer: 1, 2, 4, 8
@@ -54,10 +62,11 @@ struct Saved {
 // How one instrument is evaluated.
 struct Evaluation {
   Phase phase = Phase::call;
-  bool fold = true;           // false: a record through the ring
-  bool uses_result = false;   // it may be unknown: at a jump to another function, or overwritten
-  bool needs_frame = false;   // elapsed, saved values, or a return event
-  bool unit_is_time = false;  // the value is nanoseconds
+  bool fold = true;               // false: a record through the ring
+  bool uses_result = false;       // it may be unknown: at a jump to another function, or overwritten
+  bool uses_result_high = false;  // its second register (rdx) too, which sites at callers do not know
+  bool needs_frame = false;       // elapsed, saved values, or a return event
+  bool unit_is_time = false;      // the value is nanoseconds
   bool value_is_signed = true;
   Function admit;         // records only: (ctx, frame, 0, ledger) -> 0|1, run before room is reserved
   Function evaluate;      // fold: value, key, bucket; record: fills the payload
@@ -76,8 +85,10 @@ struct ProbeEvaluation {
   std::vector<Evaluation> instruments;  // in the order of the spec
   std::vector<Saved> saved;             // slots of the frame, shared by the instruments
   std::optional<Function> capture;      // (ctx, frame, 0, ledger) -> 1: fills frame->saved at the call; nullopt if none
-  // Registers (bit = x86 encoding) that are read at the call: those of arguments.
+  // Registers (bit = x86 encoding) that are read at the call: those of arguments, and bases of what lies in memory.
   std::uint16_t entry_registers = 0;
+  // Some instrument reads rdx at the return: known at exits and to a trampoline, not at callers.
+  bool uses_result_high = false;
 };
 
 // The function, or other place, that a probe measures.
@@ -86,13 +97,15 @@ struct Subject {
   // Borrowed for the call.  Null: there is no debug information, and names beyond the built-in ones are faults.
   const target::DebugInfo* debug = nullptr;
   std::size_t place = 0;  // index in debug->places
-  // Where the breakpoint at the entry stands, once it is placed: globals are reached from there.
+  // Where the breakpoint at the entry stands, once it is placed: globals are reached from there.  Without it the code
+  // of globals is wrong, but everything else about the answer holds.
   std::optional<LinkAddress> site = {};
 };
 
 // What expressions mention that only debug information can tell, for target::DescribeRequest.
 struct Names {
   bool any = false;                  // without debug information the probe cannot be compiled
+  bool typed = false;                // arguments by position, or the result: debug information would tell their types
   std::vector<std::string> members;  // every identifier
   std::vector<std::string> globals, types, constants;
 };

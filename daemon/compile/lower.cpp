@@ -1,12 +1,12 @@
 #include "compile/lower.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include "compile/check_arithmetic.h"
+#include "compile/checker.h"
 
 namespace diagnose::compile {
 namespace {
@@ -20,18 +20,23 @@ event::ColumnType column_type(const Typed& value) {
     case TypeKind::integer:
       if (value.type.is_time) return event::ColumnType::nanoseconds;
       return value.type.is_signed ? event::ColumnType::signed_integer : event::ColumnType::unsigned_integer;
+    case TypeKind::floating:
+      return value.type.bytes == 4 ? event::ColumnType::floating32 : event::ColumnType::floating64;
     case TypeKind::nothing:
+    case TypeKind::object:
+    case TypeKind::unknown:
       break;
   }
   return event::ColumnType::signed_integer;
 }
 
-// Where argument `number` is at the call, x86 encoding: System V x86-64 ABI 3.2.3; Go's abi-internal.md.
-std::uint8_t register_of(Abi abi, std::int64_t number) {
-  static constexpr std::array<std::uint8_t, 6> system_v = {7, 6, 2, 1, 8, 9};
-  static constexpr std::array<std::uint8_t, 9> go = {0, 3, 1, 7, 6, 8, 9, 10, 11};
-  const auto index = static_cast<std::size_t>(number);
-  return abi == Abi::go ? go[index] : system_v[index];
+// What makes two values of the call the same.
+std::string key_of(const Typed& value) {
+  std::string key = std::to_string(static_cast<int>(value.op)) + "." + std::to_string(value.value) + "." +
+                    std::to_string(value.count) + "." + std::to_string(value.type.bytes) +
+                    (value.type.is_signed ? "s" : "u") + std::to_string(static_cast<int>(value.type.kind)) + "(";
+  for (const TypedPtr& child : value.children) key += key_of(*child);
+  return key + ")";
 }
 
 std::int64_t floored(double bound) {
@@ -45,38 +50,72 @@ std::int64_t floored(double bound) {
 
 void SavedValues::place(Typed& value, Phase phase) {
   if (value.op == Op::start && phase == Phase::call) value.op = Op::now;
-  if (value.op == Op::result && phase == Phase::end) value.value = 1;
-  if (value.op == Op::argument) place_argument(value, phase);
+  if ((value.op == Op::result || value.op == Op::result_high) && phase == Phase::end) value.value = 1;
+  if (value.op == Op::argument && value.value < target::register_ip) {
+    entry_registers_ = static_cast<std::uint16_t>(entry_registers_ | 1U << static_cast<unsigned>(value.value));
+  }
+  if (phase != Phase::call && value.of_call) {
+    if (value.op == Op::laid_out_text) return place_text(value, phase);
+    if (value.op == Op::string || value.op == Op::text_length) unkept_text_ = value.position;
+  }
+  const bool kept = value.op == Op::argument || (value.op == Op::read && value.of_call);
+  if (kept && phase != Phase::call) {
+    for (const TypedPtr& child : value.children) place(*child, Phase::call);
+    return save(value);
+  }
   for (const TypedPtr& child : value.children) place(*child, phase);
 }
 
-void SavedValues::place_argument(Typed& value, Phase phase) {
-  const std::uint8_t reg = register_of(abi_, value.value);
-  entry_registers_ = static_cast<std::uint16_t>(entry_registers_ | 1U << reg);
-  if (phase == Phase::call) {
-    value.value = reg;
-    return;
-  }
-  const auto found = std::find(arguments_.begin(), arguments_.end(), value.value);
-  const auto slot = found - arguments_.begin();
-  if (found == arguments_.end()) arguments_.push_back(value.value);
-  value.op = Op::saved;
-  value.value = slot;
+// The text's own words are those of the call; its characters are read later.
+void SavedValues::place_text(Typed& value, Phase phase) {
+  const DebugType::Layout& layout = *value.layout;
+  const TypedPtr object =
+      object_at(no_type, std::move(value.children[0]), true, std::numeric_limits<std::uint32_t>::max(), value.position);
+  object->text = value.text;
+  value.children.clear();
+  value.op = Op::counted_text;
+  value.of_call = false;
+  value.children.push_back(characters_of(*object, layout));
+  value.children.push_back(length_of(*object, layout, 1));
+  for (const TypedPtr& child : value.children) place(*child, phase);
 }
 
-std::vector<std::uint8_t> SavedValues::registers() const {
-  std::vector<std::uint8_t> registers;
-  for (const std::int64_t argument : arguments_) registers.push_back(register_of(abi_, argument));
-  return registers;
+void SavedValues::save(Typed& value) {
+  const Type type = value.type;
+  const bool nullable = can_be_null(value);
+  const std::size_t slot = slot_of(value);
+  if (nullable && null_slot_ < 0) {
+    null_slot_ = static_cast<std::int32_t>(slots_.size());
+    slots_.push_back({nullptr, "", ""});
+  }
+  value.children.clear();
+  value.op = Op::saved;
+  value.type = type;
+  value.value = static_cast<std::int64_t>(slot);
+  value.null_slot = nullable ? null_slot_ : -1;
+}
+
+std::size_t SavedValues::slot_of(const Typed& value) {
+  std::string key = key_of(value);
+  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.same_as == key; });
+  if (found != slots_.end()) return static_cast<std::size_t>(found - slots_.begin());
+  slots_.push_back({copy(value), value.text, std::move(key)});
+  return slots_.size() - 1;
 }
 
 std::vector<Saved> SavedValues::saved() const {
   std::vector<Saved> values;
-  for (const std::int64_t argument : arguments_) values.push_back({"arg" + std::to_string(argument), long_type});
+  for (const Slot& slot : slots_) {
+    if (!slot.value) {
+      values.push_back({"(which of them are null)", unsigned_long_type});
+    } else {
+      values.push_back({slot.name, slot.value->op == Op::argument ? long_type : slot.value->type});
+    }
+  }
   return values;
 }
 
-event::Column column_of(const std::string& name, const Typed& value) {
+event::Column column_of(const std::string& name, const Typed& value, const Types& types) {
   event::Column column;
   column.name = name;
   column.type = column_type(value);
@@ -85,12 +124,19 @@ event::Column column_of(const std::string& name, const Typed& value) {
     column.size = 0;
   } else if (column.type == event::ColumnType::text) {
     column.size = value.type.text_bytes;
+  } else if (const DebugType& type = types[value.of];
+             type.kind == DebugType::Kind::enumeration && value.type.kind == TypeKind::integer) {
+    column.type =
+        value.type.is_signed ? event::ColumnType::signed_enumeration : event::ColumnType::unsigned_enumeration;
+    for (const DebugType::Enumerator& each : type.enumerators) column.enumerators.emplace_back(each.value, each.name);
+    std::stable_sort(column.enumerators.begin(), column.enumerators.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
   }
   return column;
 }
 
-std::optional<Write> append(event::Layout& layout, const std::string& name, TypedPtr value) {
-  event::Column column = column_of(name, *value);
+std::optional<Write> append(event::Layout& layout, const std::string& name, TypedPtr value, const Types& types) {
+  event::Column column = column_of(name, *value, types);
   column.offset = layout.size;
   layout.size += column.size;
   layout.columns.push_back(column);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,33 +30,43 @@ struct Lowered {
   std::optional<std::vector<std::int64_t>> bounds;  // of a histogram that is folded: the answer is 1 + bucket
 };
 
-// The values of the call that a probe's return events need; slots of the frame.
+// What is kept in one slot of a frame.
+struct Slot {
+  TypedPtr value;       // evaluated at the call; null: this slot has the null bits, by slot, of the others
+  std::string name;     // as in the expression
+  std::string same_as;  // values are the same if these are
+};
+
+// The values of the call that a probe's return events need.
 class SavedValues {
  public:
-  explicit SavedValues(Abi abi) : abi_(abi) {}
-
-  // Rewrites `value` for `phase`: arguments are registers at the call, at its end they come from the frame; at the call
-  // it has just started; at an error there is no result.
+  // Rewrites `value` for `phase`: what is of the call is read then, and comes from the frame at its end; at the call it
+  // has just started; at an error there is no result.
   void place(Typed& value, Phase phase);
-  // By slot: x86 encodings.
-  [[nodiscard]] std::vector<std::uint8_t> registers() const;
   // All registers that are read at the call; bit = encoding.
   [[nodiscard]] std::uint16_t entry_registers() const { return entry_registers_; }
+  [[nodiscard]] const std::vector<Slot>& slots() const { return slots_; }
   [[nodiscard]] std::vector<Saved> saved() const;
+  // A text inside of an argument that is itself on the stack: its place, if place() met one at the end of a call.
+  [[nodiscard]] std::optional<std::size_t> unkept_text() const { return unkept_text_; }
 
  private:
-  void place_argument(Typed& value, Phase phase);
+  void place_text(Typed& value, Phase phase);
+  void save(Typed& value);
+  [[nodiscard]] std::size_t slot_of(const Typed& value);
 
-  Abi abi_;
   std::uint16_t entry_registers_ = 0;
-  std::vector<std::int64_t> arguments_;  // by slot: the argument's number
+  std::vector<Slot> slots_;
+  std::int32_t null_slot_ = -1;
+  std::optional<std::size_t> unkept_text_;
 };
 
 // The column in which `value` arrives.  Offset and null bit are the layout's business.
-[[nodiscard]] event::Column column_of(const std::string& name, const Typed& value);
+[[nodiscard]] event::Column column_of(const std::string& name, const Typed& value, const Types& types);
 
 // Puts `value` at the end of `layout`.  A literal text takes no room and needs no write.
-[[nodiscard]] std::optional<Write> append(event::Layout& layout, const std::string& name, TypedPtr value);
+[[nodiscard]] std::optional<Write> append(event::Layout& layout, const std::string& name, TypedPtr value,
+                                          const Types& types);
 
 struct Bounds {
   std::vector<std::int64_t> native;

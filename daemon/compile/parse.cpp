@@ -103,11 +103,6 @@ class Parser {
       return fail(here.position, what, "a probe never changes its target",
                   here.text == "=" ? "compare with `==`" : "remove it");
     }
-    if (here.kind == TokenKind::symbol && here.text == "::") {
-      return fail(here.position, what,
-                  "globals and enumerators need debug information, which this version does not read yet",
-                  "write the number");
-    }
     return fail(here.position, here.kind == TokenKind::text ? "\"" + here.text + "\"" : what, "not expected here",
                 "an operator or the end is missing before it");
   }
@@ -180,13 +175,27 @@ class Parser {
       ++at_;
       return with_operand(std::move(node));
     }
-    if (is("(") && starts_type(token(1))) {
+    if (is("(") && (starts_type(token(1)) || casts_to_name())) {
       NodePtr node = make(NodeKind::cast, token());
       ++at_;
       if (!written_type(node->written) || !expect(")")) return nullptr;
       return with_operand(std::move(node));
     }
     return postfix();
+  }
+
+  // `(Type *)x` and `(Type)x`, where Type is any name: what no expression looks like.
+  [[nodiscard]] bool casts_to_name() const {
+    std::size_t at = 1;
+    if (is("::", at)) ++at;
+    if (token(at).kind != TokenKind::name) return false;
+    for (++at; is("::", at) && token(at + 1).kind == TokenKind::name;) at += 2;
+    const bool pointer = is("*", at);
+    while (is("*", at)) ++at;
+    if (!is(")", at)) return false;
+    const Token& behind = token(at + 1);
+    return pointer || behind.kind == TokenKind::name || behind.kind == TokenKind::number ||
+           behind.kind == TokenKind::text || is("(", at + 1) || is("::", at + 1) || is("~", at + 1) || is("!", at + 1);
   }
 
   NodePtr with_operand(NodePtr node) {
@@ -212,8 +221,10 @@ class Parser {
       } else if (is(".") || is("->")) {
         NodePtr member = make(NodeKind::member, token());
         ++at_;
-        if (token().kind != TokenKind::name) return unexpected();
-        member->text += token().text;
+        const bool numbered =
+            token().kind == TokenKind::number && token().text.find_first_not_of("0123456789") == std::string::npos;
+        if (token().kind != TokenKind::name && !numbered) return unexpected();
+        member->text += (numbered ? "__" : "") + token().text;  // as rustc names a tuple's
         ++at_;
         member->children.push_back(std::move(node));
         node = std::move(member);
@@ -233,15 +244,36 @@ class Parser {
       ++at_;
       return node;
     }
-    if (here.kind == TokenKind::name) {
+    if (here.kind == TokenKind::name || is("::")) {
+      if (here.text == "sizeof" && is("(", 1)) return size_of();
       if (is("(", 1)) return call();
       NodePtr node = make(NodeKind::name, here);
-      ++at_;
-      return node;
+      node->text = qualified_name();
+      return node->text.empty() ? unexpected() : std::move(node);
     }
     if (!take("(")) return unexpected();
     NodePtr node = expression();
     if (!node || !expect(")")) return nullptr;
+    return node;
+  }
+
+  // `x`, `Color::red`, `::counter`; empty if a name is missing.
+  std::string qualified_name() {
+    std::string name;
+    if (take("::")) name = "::";
+    while (token().kind == TokenKind::name) {
+      name += token().text;
+      ++at_;
+      if (!take("::")) return name;
+      name += "::";
+    }
+    return {};
+  }
+
+  NodePtr size_of() {
+    NodePtr node = make(NodeKind::size_of, token());
+    at_ += 2;
+    if (!written_type(node->written) || !expect(")")) return nullptr;
     return node;
   }
 
@@ -266,15 +298,24 @@ class Parser {
   bool written_type(WrittenType& type) {
     const Token& first = token();
     std::vector<std::string> words;
-    while (token().kind == TokenKind::name) {
-      if (token().text != "const" && token().text != "volatile") words.push_back(token().text);
-      ++at_;
+    while (token().kind == TokenKind::name || is("::")) {
+      const bool simple = token().kind == TokenKind::name && !is("::", 1);
+      const std::string word = simple ? token().text : qualified_name();
+      if (word.empty()) return unexpected() != nullptr;
+      if (simple) ++at_;
+      if (word != "const" && word != "volatile") words.push_back(word);
     }
     while (is("*") || (type.pointers > 0 && token().kind == TokenKind::name && token().text == "const")) {
       if (is("*")) ++type.pointers;
       ++at_;
     }
+    if (type.pointers > limits::expression_depth)
+      return fail(first.position, "type", "too many `*`", "use fewer") != nullptr;
     if (base_type(words, type)) return true;
+    if (words.size() == 1 && !starts_type(first)) {
+      type.unknown = words.front();
+      return true;
+    }
     std::string text;
     for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
     fail(first.position, "`" + text + "`", "no type of C", "write for example u32, int, unsigned long, char *");
@@ -288,7 +329,7 @@ class Parser {
     if (first == "struct" || first == "union" || first == "enum" || first == "float" || first == "double") {
       type.unknown = first;
       if (words.size() > 1) type.unknown += " " + words[1];
-      return true;
+      return words.size() <= 2;
     }
     if (words.size() == 1) {
       if (const NamedType* named = named_type(first)) {

@@ -18,18 +18,19 @@ namespace diagnose::compile {
 struct WrittenType {
   Type base;              // kind `nothing` for void
   unsigned pointers = 0;  // number of `*`
-  std::string unknown;    // a type that needs debug information ("struct request"), or floating point; else empty
+  std::string unknown;    // a type of the target ("struct request", "ns::Type"), or floating point; else empty
 };
 
-enum class NodeKind { number, text, name, unary, binary, conditional, cast, call, index, member };
+enum class NodeKind { number, text, name, unary, binary, conditional, cast, size_of, call, index, member };
 
 struct Node {
   NodeKind kind = NodeKind::number;
   std::size_t position = 0;  // of the token that names it: the operator of a binary
-  std::string text;          // operator; name; contents of a text; a call's function; `.x` or `->x` of a member
+  std::string text;  // operator; name ("x", "Color::red", "::counter"); contents of a text; a call's function; `.x` or
+                     // `->x` of a member
   std::uint64_t number = 0;  // of a number
   Type type;                 // of a number
-  WrittenType written;       // of a cast
+  WrittenType written;       // of a cast or a size
   std::vector<std::unique_ptr<Node>> children;
   std::vector<std::string> keywords;  // of a call, beside `children`: "base" for `base=10`, else empty
 };

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 namespace diagnose::event {
@@ -37,6 +38,8 @@ void append_value(std::string& to, const Value& value) {
     to += "null";
   } else if (std::holds_alternative<std::string>(value)) {
     append_string(to, text_of(value));
+  } else if (const double* number = std::get_if<double>(&value); number != nullptr && !std::isfinite(*number)) {
+    append_string(to, text_of(value));  // JSON has no number for these
   } else {
     to += text_of(value);  // integers, `true`, seconds: JSON as they are
   }

@@ -1,6 +1,9 @@
 #include "event/layout.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
@@ -75,6 +78,21 @@ std::string seconds_text(std::chrono::nanoseconds time) {
   return text;
 }
 
+std::string floating_text(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
+}
+
+Value enumerator_of(const Column& column, std::uint64_t word) {
+  const auto value = static_cast<std::int64_t>(word);
+  const auto found = std::lower_bound(column.enumerators.begin(), column.enumerators.end(), value,
+                                      [](const auto& known, std::int64_t wanted) { return known.first < wanted; });
+  if (found != column.enumerators.end() && found->first == value) return found->second;
+  if (column.type == ColumnType::signed_enumeration) return value;
+  return word;
+}
+
 }  // namespace
 
 Value value_of(const Column& column, std::span<const std::byte> bytes) {
@@ -92,6 +110,13 @@ Value value_of(const Column& column, std::span<const std::byte> bytes) {
       return word;
     case ColumnType::boolean:
       return word != 0;
+    case ColumnType::floating32:
+      return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)));
+    case ColumnType::floating64:
+      return std::bit_cast<double>(word);
+    case ColumnType::signed_enumeration:
+    case ColumnType::unsigned_enumeration:
+      return enumerator_of(column, word);
     case ColumnType::nanoseconds:
       return std::chrono::nanoseconds(static_cast<std::int64_t>(word));
     default:
@@ -109,6 +134,8 @@ std::string text_of(const Value& value) {
           return held ? "true" : "false";
         } else if constexpr (std::is_same_v<Held, std::chrono::nanoseconds>) {
           return seconds_text(held);
+        } else if constexpr (std::is_same_v<Held, double>) {
+          return floating_text(held);
         } else if constexpr (std::is_same_v<Held, std::string>) {
           return valid_utf8(held);
         } else {

@@ -15,12 +15,16 @@
 namespace diagnose::event {
 
 enum class ColumnType {
-  signed_integer,    // 8 bytes
-  unsigned_integer,  // 8 bytes
-  boolean,           // 8 bytes, 0 or 1
-  nanoseconds,       // 8 bytes, unsigned; shown in seconds
-  text,              // `size` bytes, NUL-padded; a text of exactly `size` - 1 bytes may have been cut
-  constant,          // nothing in the bytes: `constant` is the value
+  signed_integer,        // 8 bytes
+  unsigned_integer,      // 8 bytes
+  boolean,               // 8 bytes, 0 or 1
+  nanoseconds,           // 8 bytes, unsigned; shown in seconds
+  floating32,            // 8 bytes, the low 4 those of a float
+  floating64,            // 8 bytes
+  signed_enumeration,    // 8 bytes, shown by name; see `enumerators`
+  unsigned_enumeration,  // likewise
+  text,                  // `size` bytes, NUL-padded; a text of exactly `size` - 1 bytes may have been cut
+  constant,              // nothing in the bytes: `constant` is the value
 };
 
 struct Column {
@@ -31,6 +35,8 @@ struct Column {
   std::string constant;
   // In record payloads a nullable column has its bit in the `nulls` word (bit number), else -1.
   int null_bit = -1;
+  // Ascending; what is not here is shown as a number.
+  std::vector<std::pair<std::int64_t, std::string>> enumerators = {};
 
   friend bool operator==(const Column&, const Column&) = default;
 };
@@ -41,12 +47,14 @@ struct Layout {
   std::uint32_t size = 0;  // bytes, a multiple of 8
 };
 
-using Value = std::variant<std::monostate, std::int64_t, std::uint64_t, bool, std::chrono::nanoseconds, std::string>;
+using Value =
+    std::variant<std::monostate, std::int64_t, std::uint64_t, double, bool, std::chrono::nanoseconds, std::string>;
 
 // Decodes one column.  `bytes` is the whole key or payload; too short yields null.
 [[nodiscard]] Value value_of(const Column& column, std::span<const std::byte> bytes);
 
-// As a label or in text: "12", "true", seconds as "0.0015", text with invalid UTF-8 replaced, "null".
+// As a label or in text: "12", "true", seconds as "0.0015", floating point by its shortest text that reads back
+// ("0.1", "nan", "inf"), text with invalid UTF-8 replaced, "null".
 [[nodiscard]] std::string text_of(const Value& value);
 
 // Names of enum loss, as in `diagnose_events_lost_total{reason=...}`: "ring_full", "frames_full", ...

@@ -63,6 +63,7 @@ constexpr bool known(SiteKind kind) {
     case SiteKind::inlined:
     case SiteKind::line:
     case SiteKind::usdt:
+    case SiteKind::address:
       return true;
   }
   return false;
@@ -166,7 +167,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<FileAnswer> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.build_id, s.stripped, s.functions, s.nearest, s.refused);
+  return a(s.build_id, s.stripped, s.functions, s.nearest, s.refused, s.absent);
 }
 
 template <typename Archive, wire::As<CallersRequest::Callee> S>

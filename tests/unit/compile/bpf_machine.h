@@ -242,6 +242,8 @@ class BpfMachine {
         return a == b;
       case BPF_JNE:
         return a != b;
+      case BPF_JSET:
+        return (a & b) != 0;
       case BPF_JGT:
         return a > b;
       case BPF_JGE:

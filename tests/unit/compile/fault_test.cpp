@@ -22,7 +22,8 @@ struct Case {
   std::string fault;
 };
 
-const std::string debug_information = "need debug information, which this version does not read yet";
+const std::string debug_information = "need debug information, and there is none";
+const std::string install = "install the debug package of the target, build it with -g, or ";
 
 TEST(Fault, SyntaxIsToldWithItsColumn) {
   const std::vector<Case> cases = {
@@ -36,7 +37,8 @@ TEST(Fault, SyntaxIsToldWithItsColumn) {
       {"arg0 += 1", "3:15: `+=`: a probe never changes its target: remove it\n"},
       {"++arg0", "3:10: `++`: a probe never changes its target: remove it\n"},
       {"arg0--", "3:14: `--`: a probe never changes its target: remove it\n"},
-      {"Color::red", "3:15: `::`: globals and enumerators " + debug_information + ": write the number\n"},
+      {"Color::", "3:17: expression: ends too early: complete it\n"},
+      {"::", "3:12: expression: ends too early: complete it\n"},
       {"arg0 @ 1", "3:15: `@`: no expression has this character: remove it\n"},
       {"arg0 \x01", "3:15: `\\x01`: no expression has this character: remove it\n"},
       {"08", "3:11: `8`: no digit of a number in base 8: a leading 0 makes a number octal, as in C: remove it\n"},
@@ -69,8 +71,10 @@ TEST(Fault, NamesAreToldWithWhatToWriteInstead) {
       {"1 + elapsd", "3:14: `elapsd`: unknown name: did you mean `elapsed`?\n"},
       {"arg", "3:10: `arg`: unknown name: did you mean `arg0`?\n"},
       {"reslt", "3:10: `reslt`: unknown name: did you mean `result`?\n"},
-      {"size", "3:10: `size`: unknown name; names of parameters " + debug_information +
-                   ": use the parameter's position: `arg0` to `arg5`\n"},
+      {"size", "3:10: `size`: unknown name; names of parameters " + debug_information + ": " + install +
+                   "use the parameter's position: `arg0` to `arg5`\n"},
+      {"Color::red",
+       "3:10: `Color::red`: globals and enumerators " + debug_information + ": " + install + "write the number\n"},
       {"arg6",
        "3:10: `arg6`: only the first six integers and pointers are passed in registers: use `arg0` to `arg5`\n"},
       {"depth", "3:10: `depth`: not known to this version: leave it out\n"},
@@ -79,14 +83,17 @@ TEST(Fault, NamesAreToldWithWhatToWriteInstead) {
       {"magn(1)", "3:10: `magn`: unknown function: did you mean `mag`?\n"},
       {"frobnicate(arg0)",
        "3:10: `frobnicate`: unknown function; a probe cannot call into its target: there are str, "
-       "mag, min, max, abs\n"},
-      {"len(arg0)", "3:10: `len`: not known to this version: leave it out\n"},
-      {"arg0->size", "3:14: `->size`: members " + debug_information + ": read at an offset: `*(u32 *)(arg0 + 16)`\n"},
-      {"arg.size", "3:13: `.size`: members " + debug_information + ": read at an offset: `*(u32 *)(arg0 + 16)`\n"},
-      {"&arg0", "3:10: `&`: addresses of names " + debug_information +
-                    ": an argument that is an address is one already: `arg0`\n"},
-      {"(struct req *)arg0",
-       "3:10: `struct req`: types of the target " + debug_information + ": read at an offset: `*(u32 *)(arg0 + 16)`\n"},
+       "len, startswith, mag, min, max, abs, sizeof\n"},
+      {"len(arg0)", "3:10: `len`: needs a text or a sequence of the target: write for example `len(str(arg0))`\n"},
+      {"arg0->size",
+       "3:14: `->size`: members " + debug_information + ": " + install + "read at an offset: `*(u32 *)(arg0 + 16)`\n"},
+      {"arg.size", "3:13: `size`: unknown name; names of parameters " + debug_information + ": " + install +
+                       "use the parameter's position: `arg0` to `arg5`\n"},
+      {"&arg0",
+       "3:10: `&`: its operand is not in memory: it has no address: an argument that is an address is one already: "
+       "`arg0`\n"},
+      {"(struct req *)arg0", "3:10: `struct req`: types of the target " + debug_information + ": " + install +
+                                 "read at an offset: `*(u32 *)(arg0 + 16)`\n"},
       {"(double)arg0",
        "3:10: `double`: floating point travels in xmm registers, which a uprobe cannot read: measure an "
        "integer\n"},
