@@ -13,8 +13,8 @@ namespace diagnose::target {
 
 class DwarfFile {
  public:
-  // The first of `fd` and `debug_fds` that has DWARF and, of the latter, the build id `build_id` (lower-case hex; empty:
-  // any).  Nothing if none has.  All are borrowed and must outlive the result.
+  // The first of `fd` and `debug_fds` that has DWARF and, of the latter, the build id `build_id` (lower-case hex;
+  // empty: any).  Nothing if none has.  All are borrowed and must outlive the result.
   [[nodiscard]] static std::optional<DwarfFile> open(int fd, const std::vector<int>& debug_fds,
                                                      const std::string& build_id);
 

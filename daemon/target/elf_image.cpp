@@ -221,7 +221,8 @@ Status ElfImage::read_symbols(const Section& table) {
     if (const auto at = name.find('@', 1); at != std::string_view::npos) name = name.substr(0, at);
     if (name.empty()) continue;
     symbols_.push_back({name, LinkAddress{entry.st_value}, entry.st_size,
-                        entry.st_shndx < SHN_LORESERVE ? std::uint32_t{entry.st_shndx} : 0U, type == STT_GNU_IFUNC});
+                        entry.st_shndx < SHN_LORESERVE ? std::uint32_t{entry.st_shndx} : 0U, type == STT_GNU_IFUNC,
+                        ELF64_ST_BIND(entry.st_info) != STB_LOCAL});
   }
   return {};
 }

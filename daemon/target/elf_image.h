@@ -25,6 +25,7 @@ struct Symbol {
   std::uint64_t size = 0;     // bytes
   std::uint32_t section = 0;  // 0: none told
   bool ifunc = false;
+  bool global = false;  // or weak: other files may call it
 };
 
 // A section as the file tells of it; nothing of it is checked but what its reader checks.

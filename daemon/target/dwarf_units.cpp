@@ -1,0 +1,189 @@
+#include "target/dwarf_units.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace diagnose::target {
+namespace {
+
+constexpr int scope_depth_max = 24;  // namespaces, classes and blocks in each other
+
+// The linker leaves the code of dropped sections at 0, or at the highest addresses (DWARF 5, 7.5.4, "tombstones").
+bool is_dropped(std::uint64_t low, std::uint64_t high) {
+  return low == 0 || low >= high || low >= UINT64_MAX - 1;
+}
+
+std::vector<Range> ranges_of(Dwarf_Die die) {
+  constexpr std::size_t ranges_max = 100'000;
+  std::vector<Range> found;
+  Dwarf_Addr base = 0;
+  Dwarf_Addr low = 0;
+  Dwarf_Addr high = 0;
+  std::ptrdiff_t at = 0;
+  while (found.size() < ranges_max && (at = ::dwarf_ranges(&die, at, &base, &low, &high)) > 0) {
+    if (!is_dropped(low, high)) found.push_back({LinkAddress{low}, LinkAddress{high}});
+  }
+  return found;
+}
+
+}  // namespace
+
+void Stretches::sort() {
+  std::sort(all_.begin(), all_.end(), [](const One& a, const One& b) { return a.low < b.low; });
+  std::uint64_t highest = 0;
+  for (One& one : all_) one.highest = highest = std::max(highest, one.high);
+}
+
+std::vector<std::size_t> Stretches::at(std::uint64_t address) const {
+  std::vector<std::size_t> found;
+  auto one = std::upper_bound(all_.begin(), all_.end(), address,
+                              [](std::uint64_t wanted, const One& other) { return wanted < other.low; });
+  while (one != all_.begin() && std::prev(one)->highest > address) {
+    --one;
+    if (one->high > address) found.push_back(one->number);
+  }
+  return found;
+}
+
+const std::vector<Dwarf_Die>& DwarfUnits::all() {
+  read_units();
+  return all_;
+}
+
+void DwarfUnits::read_units() {
+  if (std::exchange(read_, true)) return;
+  Dwarf_CU* unit = nullptr;
+  Dwarf_Die die;
+  Dwarf_Die split;
+  std::uint8_t type = 0;
+  while (all_.size() < limits::debug_units &&
+         ::dwarf_get_units(dwarf_, unit, &unit, nullptr, &type, &die, &split) == 0) {
+    const bool is_skeleton = type == DW_UT_skeleton && split.addr != nullptr;
+    all_.push_back(is_skeleton ? split : die);
+    if (type == DW_UT_type || type == DW_UT_split_type) continue;
+    for (const Range& range : ranges_of(die)) covered_.add(raw(range.low), raw(range.high), all_.size() - 1);
+  }
+  covered_.sort();
+}
+
+const DwarfFunction* DwarfUnits::function_at(LinkAddress address) {
+  read_units();
+  const DwarfFunction* best = nullptr;
+  for (const std::size_t unit : covered_.at(raw(address))) {
+    const Functions& functions = functions_of(unit);
+    for (const std::size_t at : functions.stretches.at(raw(address))) {
+      const DwarfFunction& function = functions.all[at];
+      if (function.entry == address) return &function;
+      if (best == nullptr) best = &function;
+    }
+  }
+  return best;
+}
+
+const DwarfUnits::Functions& DwarfUnits::functions_of(std::size_t unit) {
+  const auto [at, fresh] = functions_.try_emplace(unit);
+  Functions& functions = at->second;
+  if (fresh) {
+    std::size_t looks = 0;
+    find_functions(all_[unit], 0, functions.all, looks);
+    for (std::size_t i = 0; i < functions.all.size(); ++i) {
+      for (const Range& range : functions.all[i].ranges) functions.stretches.add(raw(range.low), raw(range.high), i);
+    }
+    functions.stretches.sort();
+  }
+  return functions;
+}
+
+void DwarfUnits::find_functions(Dwarf_Die parent, int depth, std::vector<DwarfFunction>& found,
+                                std::size_t& looks) const {
+  for (const Dwarf_Die child : Children(parent)) {
+    if (++looks > limits::debug_entries) return;
+    const int tag = tag_of(child);
+    const bool is_scope = tag == DW_TAG_namespace || tag == DW_TAG_module || is_record(child);
+    if (tag == DW_TAG_subprogram) {
+      DwarfFunction function{.die = child, .entry = {}, .ranges = ranges_of(child)};
+      if (function.ranges.empty()) continue;
+      Dwarf_Addr entry = 0;
+      Dwarf_Die copy = child;
+      const bool told = ::dwarf_entrypc(&copy, &entry) == 0 && entry != 0;
+      function.entry = told ? LinkAddress{entry} : function.ranges.front().low;
+      found.push_back(std::move(function));
+    } else if (is_scope && depth < scope_depth_max) {
+      find_functions(child, depth + 1, found, looks);
+    }
+  }
+}
+
+const DwarfUnits::Scopes& DwarfUnits::scopes_of(Dwarf_Die die) {
+  Dwarf_Die unit;
+  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) unit = die;
+  const auto [at, fresh] = scopes_.try_emplace(identity(unit));
+  if (fresh) {
+    std::size_t looks = 0;
+    find_scopes(unit, nullptr, 0, at->second, looks);
+    auto& entries = at->second.entries;  // in their order, unless the file lies
+    std::sort(entries.begin(), entries.end(), [](const Scope& a, const Scope& b) { return a.at < b.at; });
+  }
+  return at->second;
+}
+
+void DwarfUnits::find_scopes(Dwarf_Die parent, const void* scope, int depth, Scopes& found, std::size_t& looks) const {
+  for (const Dwarf_Die child : Children(parent)) {
+    if (++looks > limits::debug_entries) return;
+    bool is_scope = false;
+    switch (tag_of(child)) {
+      case DW_TAG_inlined_subroutine:
+        if (const auto origin = reference(child, DW_AT_abstract_origin)) ++found.inlined[identity(origin_of(*origin))];
+        break;
+      case DW_TAG_namespace:
+      case DW_TAG_module:
+      case DW_TAG_structure_type:
+      case DW_TAG_class_type:
+      case DW_TAG_union_type:
+        is_scope = true;
+        [[fallthrough]];
+      case DW_TAG_enumeration_type:
+      case DW_TAG_typedef:
+      case DW_TAG_subprogram:
+      case DW_TAG_variable:
+        if (scope != nullptr || is_scope) found.entries.push_back({identity(child), scope, child});
+        break;
+      case DW_TAG_lexical_block:
+        break;
+      default:
+        continue;
+    }
+    Dwarf_Die copy = child;
+    if (depth<scope_depth_max&& ::dwarf_haschildren(&copy)> 0) {
+      find_scopes(child, is_scope ? identity(child) : scope, depth + 1, found, looks);
+    }
+  }
+}
+
+std::string DwarfUnits::qualified_name(Dwarf_Die die) {
+  if (const auto declared = reference(die, DW_AT_specification)) return qualified_name(origin_of(die));
+  std::string name = name_of(die);
+  if (name.empty()) return name;
+  const auto& entries = scopes_of(die).entries;
+  const auto find = [&](const void* at) {
+    const auto one =
+        std::lower_bound(entries.begin(), entries.end(), at, [](const Scope& a, const void* b) { return a.at < b; });
+    return one != entries.end() && one->at == at ? &*one : nullptr;
+  };
+  const Scope* scope = find(identity(die));
+  for (int depth = 0; scope != nullptr && scope->parent != nullptr && depth < scope_depth_max; ++depth) {
+    scope = find(scope->parent);
+    if (scope == nullptr) break;
+    if (std::string outer = name_of(scope->die); !outer.empty()) name = outer + "::" + name;
+  }
+  return name;
+}
+
+std::uint32_t DwarfUnits::inlined_copies(Dwarf_Die function) {
+  const auto& inlined = scopes_of(function).inlined;
+  const auto found = inlined.find(identity(origin_of(function)));
+  return found == inlined.end() ? 0 : found->second;
+}
+
+}  // namespace diagnose::target

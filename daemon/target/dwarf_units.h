@@ -1,0 +1,87 @@
+// The compilation units of a file: which one covers an address, which functions it has, and in which scopes its entries
+// stand.  Nothing is read before it is asked for, and of a large file only the units that matter.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/units.h"
+#include "target/answer.h"
+#include "target/dwarf_die.h"
+
+namespace diagnose::target {
+
+// Code of one function (DW_TAG_subprogram with code of its own).
+struct DwarfFunction {
+  Dwarf_Die die{};
+  LinkAddress entry{};
+  std::vector<Range> ranges;
+};
+
+// Stretches of addresses, each with a number; they may overlap.
+class Stretches {
+ public:
+  void add(std::uint64_t low, std::uint64_t high, std::size_t number) { all_.push_back({low, high, 0, number}); }
+  void sort();  // after the last add()
+  // The numbers of those that hold `address`.
+  [[nodiscard]] std::vector<std::size_t> at(std::uint64_t address) const;
+
+ private:
+  struct One {
+    std::uint64_t low, high;
+    std::uint64_t highest;  // of this one and all before it
+    std::size_t number;
+  };
+  std::vector<One> all_;
+};
+
+class DwarfUnits {
+ public:
+  // Borrows `dwarf`.  One thread.
+  explicit DwarfUnits(Dwarf* dwarf) : dwarf_(dwarf) {}
+
+  // The function whose code holds `address`; of several the one that begins there.
+  [[nodiscard]] const DwarfFunction* function_at(LinkAddress address);
+  // The entry's name with the namespaces, classes and modules around it: "shop::Cart".  Unnamed namespaces are left
+  // out.  Empty if it has no name.
+  [[nodiscard]] std::string qualified_name(Dwarf_Die die);
+  // Copies of the function that were inlined in its own unit.
+  [[nodiscard]] std::uint32_t inlined_copies(Dwarf_Die function);
+  // The unit entries of the file, type units among them, as far as limits::debug_units allows.
+  [[nodiscard]] const std::vector<Dwarf_Die>& all();
+
+ private:
+  // A named scope, or a type in one.
+  struct Scope {
+    const void* at = nullptr;
+    const void* parent = nullptr;  // nullptr: the unit
+    Dwarf_Die die{};
+  };
+  struct Scopes {
+    std::vector<Scope> entries;                              // by address
+    std::unordered_map<const void*, std::uint32_t> inlined;  // by the abstract instance
+  };
+
+  struct Functions {
+    std::vector<DwarfFunction> all;
+    Stretches stretches;  // number: index in `all`
+  };
+
+  void read_units();
+  [[nodiscard]] const Functions& functions_of(std::size_t unit);
+  void find_functions(Dwarf_Die parent, int depth, std::vector<DwarfFunction>& found, std::size_t& looks) const;
+  [[nodiscard]] const Scopes& scopes_of(Dwarf_Die die);
+  void find_scopes(Dwarf_Die parent, const void* scope, int depth, Scopes& found, std::size_t& looks) const;
+
+  Dwarf* dwarf_;
+  bool read_ = false;
+  std::vector<Dwarf_Die> all_;
+  Stretches covered_;  // number: index in all_
+  std::unordered_map<std::size_t, Functions> functions_;
+  std::unordered_map<const void*, Scopes> scopes_;  // by unit
+};
+
+}  // namespace diagnose::target
