@@ -22,15 +22,24 @@ bool is_result(Dwarf_Die die) {
   return is_parameter(die) && flag(die, DW_AT_variable_parameter);
 }
 
-bool is_optimised(Dwarf_Die function) {
-  // Compilers follow the calls of a function only if they optimise it.
-  return has(function, DW_AT_call_all_calls) || has(function, DW_AT_GNU_all_call_sites);
+std::string producer_of(Dwarf_Die die) {
+  Dwarf_Die unit;
+  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) return {};
+  return text(unit, DW_AT_producer);
 }
 
-bool made_by(Dwarf_Die die, std::string_view maker) {
-  Dwarf_Die unit;
-  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) return false;
-  return text(unit, DW_AT_producer).find(maker) != std::string::npos;
+bool made_by_gcc(Dwarf_Die die) {
+  return producer_of(die).starts_with("GNU ");
+}
+
+bool is_optimised(Dwarf_Die function) {
+  const std::string producer = producer_of(function);
+  if (producer.starts_with("GNU ") && producer.find(" -g") != std::string::npos) {  // GCC tells its options
+    const auto level = producer.rfind(" -O");
+    return level != std::string::npos && producer.substr(level + 3, 1) != "0";
+  }
+  // Others follow the calls of a function only if they optimise it.
+  return has(function, DW_AT_call_all_calls) || has(function, DW_AT_GNU_all_call_sites);
 }
 
 // Whether all that `told` has, and it may lack parts, stands where `planned` has it.
@@ -54,6 +63,14 @@ bool agree(const std::vector<Piece>& told, const std::vector<Piece>& planned) {
 // GCC tells the values before and after a first statement apart, others do not.
 bool tells_views(Dwarf_Die variable) {
   return has(variable, DW_AT_GNU_locviews);
+}
+
+// Go leaves the padding of structs out of its pieces.
+std::vector<Piece> without_gaps(const std::vector<Piece>& pieces) {
+  std::vector<Piece> kept;
+  std::copy_if(pieces.begin(), pieces.end(), std::back_inserter(kept),
+               [](const Piece& piece) { return piece.where != Piece::Where::gone; });
+  return kept;
 }
 
 bool is_constant(const Piece& piece) {
@@ -152,7 +169,7 @@ bool Description::keeps_convention() const {
   if (convention != DW_CC_normal && convention != DW_CC_program) return false;
   if (!is_optimised(function_.die)) return true;
   // GCC names the functions whose signature it changes; LLVM changes those that only this file can call, in silence.
-  if (made_by(function_.die, "GNU ")) return true;
+  if (made_by_gcc(function_.die)) return true;
   return facts_.exported && flag(function_.die, DW_AT_external);
 }
 
@@ -194,7 +211,8 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
     case Location::Kind::exact:
       if (!planned) {
         variable.pieces = told.pieces;
-      } else if (agree(told.pieces, passed->pieces)) {
+      } else if (agree(told.pieces, passed->pieces) ||
+                 (language_of(die) == language_go && agree(told.pieces, without_gaps(passed->pieces)))) {
         variable.pieces = passed->pieces;
       } else if (tells_views(die) || (told.whole_function && !is_constant(told.pieces.front()))) {
         variable.pieces = told.pieces;
@@ -249,18 +267,27 @@ void Description::at_entry() {
   }
 }
 
-// Between the first byte and the end of the prologue, as the line table tells it, slots are not yet written.
+// Between the first byte and the end of the prologue, as the line table tells it, slots are not yet written: up to the
+// row that says so, or else to the second row.
 bool Description::in_prologue() const {
-  if (is_optimised(function_.die)) return false;
-  Dwarf_Die die = function_.die;
-  Dwarf_Addr* places = nullptr;
-  const int count = ::dwarf_entry_breakpoints(&die, &places);
-  bool before = false;
-  for (int at = 0; at < count; ++at) {
-    before = before || (viewpoint_.pc >= function_.entry && raw(viewpoint_.pc) < places[at]);
+  if (is_optimised(function_.die) || viewpoint_.pc < function_.entry) return false;
+  Dwarf_Die copy = function_.die;
+  Dwarf_Die unit;
+  Dwarf_Lines* lines = nullptr;
+  std::size_t count = 0;
+  if (::dwarf_diecu(&copy, &unit, nullptr, nullptr) == nullptr) return false;
+  if (::dwarf_getsrclines(&unit, &lines, &count) != 0) return false;
+  std::optional<std::uint64_t> second;
+  for (std::size_t at = 0; at < count; ++at) {  // by address
+    Dwarf_Line* line = ::dwarf_onesrcline(lines, at);
+    Dwarf_Addr address = 0;
+    bool is_end = false;
+    if (::dwarf_lineaddr(line, &address) != 0 || address < raw(function_.entry)) continue;
+    if (address >= raw(function_.ranges.front().high)) break;
+    if (::dwarf_lineprologueend(line, &is_end) == 0 && is_end) return raw(viewpoint_.pc) < address;
+    if (!second && address > raw(function_.entry)) second = address;
   }
-  std::free(places);  // NOLINT: libdw's own way
-  return before;
+  return second && raw(viewpoint_.pc) < *second;
 }
 
 Variable Description::at_pc(Dwarf_Die die) {

@@ -353,6 +353,16 @@ std::string elsewhere(Dwarf_Die variable, const Viewpoint& viewpoint, std::uint6
   return "optimised away here" + said;
 }
 
+// Go's globals: a block of DW_OP_addr in DWARF 4, which dwarf_getlocations() refuses (elfutils 0.192).
+std::optional<Dwarf_Op> address_block(Dwarf_Attribute place) {
+  Dwarf_Block block;
+  if (::dwarf_whatform(&place) != DW_FORM_block1 || ::dwarf_formblock(&place, &block) != 0) return std::nullopt;
+  if (block.length != 1 + sizeof(std::uint64_t) || block.data[0] != DW_OP_addr) return std::nullopt;
+  Dwarf_Op op{.atom = DW_OP_addr, .number = 0, .number2 = 0, .offset = 0};
+  std::memcpy(&op.number, block.data + 1, sizeof op.number);
+  return op;
+}
+
 }  // namespace
 
 std::string text(const Piece& piece) {
@@ -415,6 +425,7 @@ Location locate(Dwarf_Die variable, const Viewpoint& viewpoint, std::uint64_t by
   Dwarf_Op* ops = nullptr;
   std::size_t count = 0;
   std::ptrdiff_t at = 0;
+  if (auto address = address_block(*place)) return Evaluation(viewpoint, bytes, &*place, true).run({&*address, 1});
   // An entry that begins at the function's first byte and covers nothing is how the compiler tells a value that its
   // first statement changes (GCC's location views); it comes before the one that covers the byte.
   constexpr int entries_max = 100'000;

@@ -18,6 +18,35 @@ struct Scalar {
   bool is_float = false;
 };
 
+bool take_apart(std::optional<Dwarf_Die> written, std::uint64_t offset, std::uint64_t arrays_max, int depth,
+                std::vector<Scalar>& parts);
+
+// A Rust enum of which at most one variant has data: the data, and the discriminant if that is not a part of it.
+bool take_variants_apart(Dwarf_Die part, std::uint64_t offset, int depth, std::vector<Scalar>& parts) {
+  const auto discriminant = reference(part, DW_AT_discr);
+  const auto at = discriminant ? member_offset(*discriminant, false) : std::nullopt;
+  const auto bytes = discriminant ? bytes_of(type_of(*discriminant)) : std::nullopt;
+  if (!at || !bytes || *bytes > word_bytes) return false;
+  std::vector<Scalar> data;
+  for (const Dwarf_Die variant : Children(part)) {
+    if (tag_of(variant) != DW_TAG_variant) continue;
+    std::vector<Scalar> own;
+    for (const Dwarf_Die child : Children(variant)) {
+      if (tag_of(child) != DW_TAG_member) continue;
+      const auto from = member_offset(child, false);
+      if (!from || !take_apart(type_of(child), offset + *from, 0, depth + 1, own)) return false;
+    }
+    if (!own.empty() && !data.empty()) return false;
+    if (!own.empty()) data = std::move(own);
+  }
+  const bool within = std::any_of(data.begin(), data.end(), [&](const Scalar& scalar) {
+    return offset + *at >= scalar.offset && offset + *at < scalar.offset + scalar.bytes;
+  });
+  if (!within) parts.push_back({offset + *at, *bytes, false});
+  parts.insert(parts.end(), data.begin(), data.end());
+  return true;
+}
+
 // False: it has parts that cannot be told, or too many.  `arrays_max`: longer arrays are not taken apart.
 bool take_apart(std::optional<Dwarf_Die> written, std::uint64_t offset, std::uint64_t arrays_max, int depth,
                 std::vector<Scalar>& parts) {
@@ -55,7 +84,7 @@ bool take_apart(std::optional<Dwarf_Die> written, std::uint64_t offset, std::uin
     }
     case DW_TAG_structure_type:
       for (const Dwarf_Die child : Children(*type)) {
-        if (tag_of(child) == DW_TAG_variant_part) return false;
+        if (tag_of(child) == DW_TAG_variant_part && !take_variants_apart(child, offset, depth, parts)) return false;
         if (tag_of(child) != DW_TAG_member) continue;
         const auto at = member_offset(child, false);
         if (!at || !take_apart(type_of(child), offset + *at, arrays_max, depth + 1, parts)) return false;
@@ -211,7 +240,7 @@ CallPlan plan_rust_call(const std::vector<std::optional<Dwarf_Die>>& parameters,
         break;
       case RustPassed::Kind::unknown:
         passed.why = "how Rust returns a value of this type is not known";
-        shifted = true;
+        shifted = bytes == 0 || bytes > word_bytes;  // or it comes back in registers
         break;
     }
     plan.results.push_back(std::move(passed));

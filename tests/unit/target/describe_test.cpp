@@ -428,6 +428,38 @@ TEST(Described, AMethodHasThisFirstAndSaysWhereItIsDeclared) {
   EXPECT_GT(add->line, 90U);
 }
 
+// Inside of `locals`, at every instruction boundary that a line of the source begins at.
+TEST(Described, LocalsAreVisibleInTheirBlocksAndInnerOnesComeFirst) {
+  for (const char* build : {"described_O0", "described_clang_O0"}) {
+    const std::string path = program(build);
+    const DebugInfo all = describe_all(build);
+    const Described* locals = function(all, "locals");
+    ASSERT_NE(locals, nullptr);
+    DescribeRequest request;
+    for (std::uint64_t at = 1; at < 80; ++at) request.places.push_back({LinkAddress{raw(locals->low) + at}, false});
+    const DebugInfo info = describe(path, request);
+    std::size_t in_block = 0;
+    for (const Described& place : info.places) {
+      if (place.low != locals->low) continue;
+      EXPECT_FALSE(place.at_entry);
+      std::vector<std::string> names;
+      for (const Variable& one : place.variables) names.push_back(one.name);
+      if (names.size() < 5) continue;
+      ++in_block;
+      EXPECT_THAT(names, ::testing::ElementsAre("square", "i", "n", "text", "sum"));
+      for (const Variable& one : place.variables) {
+        EXPECT_EQ(one.is_parameter, one.name == "n" || one.name == "text");
+        ASSERT_EQ(one.pieces.size(), 1U) << one.why;
+        EXPECT_EQ(one.pieces.front().where, Piece::Where::memory);
+        EXPECT_EQ(one.pieces.front().base, 5) << "rbp";
+      }
+    }
+    EXPECT_GT(in_block, 10U);
+    const Variable* n = variable(info.places.front(), "n");
+    EXPECT_THAT(n->why, ::testing::HasSubstr("not yet at its place"));
+  }
+}
+
 TEST(Described, WhatTheCompilerMadeAConstantIsNoRegister) {
   const DebugInfo info = describe_all("described_O2");
   const Described* constant = function(info, "constant");
