@@ -174,8 +174,4 @@ Result<DebugInfo> describe_places(const DescribeRequest& request) {
   return info;
 }
 
-Result<ListAnswer> list_functions(const ListRequest& /*request*/) {
-  return ListAnswer{};
-}
-
 }  // namespace diagnose::target

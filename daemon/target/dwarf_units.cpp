@@ -87,6 +87,7 @@ const DwarfUnits::Functions& DwarfUnits::functions_of(std::size_t unit) {
   if (fresh) {
     std::size_t looks = 0;
     find_functions(all_[unit], 0, functions.all, looks);
+    looks_ += looks;
     for (std::size_t i = 0; i < functions.all.size(); ++i) {
       for (const Range& range : functions.all[i].ranges) functions.stretches.add(raw(range.low), raw(range.high), i);
     }

@@ -50,6 +50,8 @@ class DwarfUnits {
   [[nodiscard]] std::string qualified_name(Dwarf_Die die);
   // Copies of the function that were inlined in its own unit.
   [[nodiscard]] std::uint32_t inlined_copies(Dwarf_Die function);
+  // Entries read in search of functions so far.
+  [[nodiscard]] std::size_t looks() const { return looks_; }
   // The unit entries of the file, type units among them, as far as limits::debug_units allows.
   [[nodiscard]] const std::vector<Dwarf_Die>& all();
 
@@ -78,6 +80,7 @@ class DwarfUnits {
 
   Dwarf* dwarf_;
   bool read_ = false;
+  std::size_t looks_ = 0;
   std::vector<Dwarf_Die> all_;
   Stretches covered_;  // number: index in all_
   std::unordered_map<std::size_t, Functions> functions_;
