@@ -95,6 +95,11 @@ class Filter {
   int error_ = 0;
 };
 
+// Of a system call's arguments, counted from 0.
+constexpr scmp_arg_cmp argument(unsigned number, scmp_compare how, std::uint64_t value, std::uint64_t other = 0) {
+  return {.arg = number, .op = how, .datum_a = value, .datum_b = other};
+}
+
 constexpr std::array files = {SCMP_SYS(read),  SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv),
                               SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(close)};
 constexpr std::array messages = {SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(poll), SCMP_SYS(ppoll)};
@@ -120,15 +125,15 @@ Status filter_system_calls() {
   }
   // No code but what was there at the start.
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    filter.allow(call, SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    filter.allow(call, argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC));
   }
-  filter.allow(SCMP_SYS(tgkill), SCMP_A0_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));  // abort
-  for (const scmp_datum_t command : {F_GETFD, F_GETFL}) {
-    filter.allow(SCMP_SYS(fcntl), SCMP_A1_64(SCMP_CMP_EQ, command));
+  filter.allow(SCMP_SYS(tgkill), argument(0, SCMP_CMP_EQ, static_cast<std::uint64_t>(::getpid())));  // abort
+  for (const unsigned command : {unsigned{F_GETFD}, unsigned{F_GETFL}}) {
+    filter.allow(SCMP_SYS(fcntl), argument(1, SCMP_CMP_EQ, command));
   }
   // glibc's fstat().
-  filter.allow(SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH));
-  filter.refuse(SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_NE, AT_EMPTY_PATH));
+  filter.allow(SCMP_SYS(newfstatat), argument(3, SCMP_CMP_EQ, AT_EMPTY_PATH));
+  filter.refuse(SCMP_SYS(newfstatat), argument(3, SCMP_CMP_NE, AT_EMPTY_PATH));
   for (const int call : by_path) filter.refuse(call);
   if (const int error = filter.load(); error != 0) return refused("load the seccomp filter", error);
   return {};

@@ -55,7 +55,7 @@ Result<SandboxedReader::Seat*> SandboxedReader::seat_for(const std::vector<int>&
 void SandboxedReader::settle(Seat& seat) {
   ++seat.served;
   if (seat.served < options_.requests && seat.child->resident_bytes() <= limits::reader_resident_bytes) return;
-  if (!fill(seat)) seat.child.reset();  // tried, and told, again with the next request
+  (void)fill(seat);  // if it cannot be had now, the next request tries again and tells
 }
 
 template <typename Answer, typename Request>
