@@ -182,6 +182,8 @@ enum outcome {
 	OUTCOME_ERROR,		// left without a return: exception, panic, longjmp, pthread_exit
 };
 
+enum { DEPTH_UNKNOWN = 0xffff }; // where frames have no order
+
 struct frame {
 	contract_u64 cfa;	     // a goroutine's: distance from the end of its stack
 	contract_u64 return_address; // 0: not asked for
@@ -190,7 +192,8 @@ struct frame {
 	contract_u64 result;
 	contract_u64 result_high;	    // rdx: the second register of a result; not known at callers
 	contract_u32 outcome;		    // enum outcome
-	contract_u32 function;		    // its number in the probe, of the call
+	contract_u16 function;		    // its number in the probe, of the call
+	contract_u16 depth;		    // open calls of the thread around it, or DEPTH_UNKNOWN
 	CONTRACT_TAIL(contract_u64, saved); // values of the call; as many as the probe needs
 };
 CONTRACT_SIZE(frame, 56);

@@ -132,6 +132,7 @@ static __noinline u32 depth_for(struct thread_frames *thread, struct call *call)
 static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call *call, u64 *words)
 {
 	struct thread_frames *thread = the_frames(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct frame *frame;
 	u32 depth;
 
 	if (!thread) {
@@ -146,7 +147,9 @@ static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call
 		return 0;
 	}
 	thread->depth = depth + 1;
-	return frame_at(thread, depth);
+	frame = frame_at(thread, depth);
+	frame->depth = depth;
+	return frame;
 }
 
 static __always_inline struct frame *close_frame(struct pt_regs *ctx, struct end *end, struct place *place, u64 *words)

@@ -77,7 +77,9 @@ static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call
 	empty = bpf_map_lookup_elem(&zeros, &zero);
 	if (empty && !bpf_map_update_elem(&keyed_frames, &key, empty, BPF_ANY))
 		frame = bpf_map_lookup_elem(&keyed_frames, &key);
-	if (!frame)
+	if (frame)
+		frame->depth = DEPTH_UNKNOWN;
+	else
 		count_loss(words, LOSS_FRAMES_UNAVAILABLE);
 	return frame;
 }

@@ -22,6 +22,7 @@ inline constexpr std::size_t labels_per_instrument = 16;
 inline constexpr std::size_t expression_chars = 1024;
 inline constexpr std::size_t expression_depth = 32;  // also bounds the BPF stack that evaluation needs
 inline constexpr std::size_t string_bytes = 256;     // of one string read from a target; longer is cut
+inline constexpr std::uint32_t stack_frames = 32;    // of `ustack`, innermost first; the rest is left out
 inline constexpr std::size_t buckets = 128;          // of a histogram, the last (+Inf) not counted
 
 // Series.  Beyond: the value goes to the series whose labels are `__other__`.

@@ -20,6 +20,8 @@ enum class BpfCall : std::int32_t {
   get_current_pid_tgid = 14,
   get_current_uid_gid = 15,
   get_current_comm = 16,
+  get_stack = 67,
+  get_current_cgroup_id = 80,
   probe_read_user = 112,
   probe_read_user_str = 114,
 };

@@ -122,6 +122,8 @@ TypedPtr Checker::number(TypedPtr value, const std::string& user) {
     case TypeKind::floating:
       return fail(position, user, "floating point is shown as it is, but nothing is computed with it",
                   "show it in a log's field, or in a label");
+    case TypeKind::stack:
+      return fail(position, user, "a stack is no number", "show it in a log's field, or in a label");
     case TypeKind::object:
       break;
     default:
@@ -351,7 +353,7 @@ Checked check(const Node& tree, TextLimits texts, Use use, const Scope& scope) {
 bool can_be_null(const Typed& value) {
   if (value.op == Op::is_null) return false;
   if (value.op == Op::null_ || value.op == Op::read || value.op == Op::string || value.op == Op::laid_out_text ||
-      value.op == Op::counted_text || value.op == Op::text_length) {
+      value.op == Op::counted_text || value.op == Op::text_length || value.op == Op::stack || value.op == Op::depth) {
     return true;
   }
   if (value.op == Op::saved && value.null_slot >= 0) return true;

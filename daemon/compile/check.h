@@ -25,13 +25,16 @@ enum class Op {
   result_high,  // rdx at the return; likewise
   elapsed,
   error,
+  depth,  // null where frames have no order
   start,
   now,
   pid,
   tid,
   uid,
   cpu,
+  cgroup,
   comm,
+  stack,    // known at the call only
   unknown,  // see TypeKind::unknown
   // One operand.
   read,    // of type.bytes (1 to 8) at a user address
@@ -80,6 +83,9 @@ enum class Op {
 // Counted in steps of what the stack has room for.
 inline constexpr std::uint32_t text_length_max = 1008;
 
+// How a number is shown, where that is not plain from its type.
+enum class Show { plainly, as_address, in_hexadecimal };
+
 struct Typed;
 using TypedPtr = std::unique_ptr<Typed>;
 
@@ -102,6 +108,7 @@ struct Typed {
   Op op = Op::constant;
   Type type;
   TypeId of = no_type;  // the type as the program says: what an address points to, an enumeration, an object
+  Show show = Show::plainly;
   std::int64_t value = 0;
   std::uint8_t count = 0;
   std::int32_t null_slot = -1;
@@ -132,8 +139,8 @@ struct Checked {
   TypedPtr root;  // null if there are issues
   std::vector<Issue> issues;
   // Where the expression first mentions what is known only at the end of a call.
-  std::optional<std::size_t> result_at, elapsed_at, error_at;
-  bool uses_result_high = false;
+  std::optional<std::size_t> result_at, elapsed_at, error_at, depth_at;
+  std::optional<std::size_t> stack_at;  // and what is known only at its beginning
 };
 
 // What names mean.

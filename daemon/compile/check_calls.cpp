@@ -160,13 +160,14 @@ TypedPtr Checker::call(const Node& node) {
     std::size_t least, most;
     std::string_view keyword;  // of the second value
   };
-  static constexpr std::array<Arity, 7> arities = {{{"str", 1, 2, "n"},
+  static constexpr std::array<Arity, 8> arities = {{{"str", 1, 2, "n"},
                                                     {"len", 1, 1, ""},
                                                     {"startswith", 2, 2, ""},
                                                     {"mag", 1, 2, "base"},
                                                     {"min", 2, 2, ""},
                                                     {"max", 2, 2, ""},
-                                                    {"abs", 1, 1, ""}}};
+                                                    {"abs", 1, 1, ""},
+                                                    {"hex", 1, 1, ""}}};
   const auto* arity =
       std::find_if(arities.begin(), arities.end(), [&](const Arity& known) { return known.name == node.text; });
   if (arity == arities.end()) {
@@ -195,6 +196,7 @@ TypedPtr Checker::call(const Node& node) {
   }
   if (node.text == "len") return length(node, std::move(values[0]));
   if (node.text == "startswith") return starts_with(node, std::move(values));
+  if (node.text == "hex") return hexadecimal(node, std::move(values[0]));
   if (node.text == "str") return string(node, std::move(values));
   if (node.text == "mag") return magnitude(node, std::move(values));
   if (node.text == "abs") return absolute(node, std::move(values[0]));
@@ -232,6 +234,16 @@ TypedPtr Checker::absolute(const Node& node, TypedPtr operand) {
     return operand;
   }
   return make(Op::absolute, type, node.position, std::move(operand));
+}
+
+TypedPtr Checker::hexadecimal(const Node& node, TypedPtr operand) {
+  operand = number(std::move(operand), "`hex`");
+  if (!operand || is_null(*operand)) return operand;
+  Type type = operand->type.kind == TypeKind::boolean ? int_type : operand->type;
+  type.is_signed = type.is_time = false;
+  operand = placed(converted(std::move(operand), type), node.position);
+  operand->show = Show::in_hexadecimal;
+  return operand;
 }
 
 // A number of at least `int`'s width, its unit kept.

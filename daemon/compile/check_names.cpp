@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "compile/check_arithmetic.h"
+#include "compile/checker.h"
 
 namespace diagnose::compile {
 namespace {
@@ -22,7 +24,10 @@ struct Named {
 
 constexpr Type comm_type{.kind = TypeKind::text, .bytes = 0, .is_signed = false, .is_time = false, .text_bytes = 16};
 
-constexpr std::array<Named, 22> names = {{{"arg0", Op::argument, long_type, 0},
+constexpr Type stack_type{
+    .kind = TypeKind::stack, .bytes = 0, .is_signed = false, .is_time = false, .text_bytes = 8 * limits::stack_frames};
+
+constexpr std::array<Named, 26> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"arg1", Op::argument, long_type, 1},
                                           {"arg2", Op::argument, long_type, 2},
                                           {"arg3", Op::argument, long_type, 3},
@@ -41,11 +46,15 @@ constexpr std::array<Named, 22> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"uid", Op::uid, unsigned_int_type},
                                           {"cpu", Op::cpu, unsigned_int_type},
                                           {"comm", Op::comm, comm_type},
+                                          {"cgroup", Op::cgroup, unsigned_long_type},
+                                          {"depth", Op::depth, unsigned_int_type},
+                                          {"caller", Op::read, unsigned_long_type},
+                                          {"ustack", Op::stack, stack_type},
                                           {"true", Op::constant, boolean_type, 1},
                                           {"false", Op::constant, boolean_type, 0},
                                           {"null", Op::null_, null_type}}};
-constexpr std::array<std::string_view, 8> functions = {"str", "mag", "min",        "max",
-                                                       "abs", "len", "startswith", "sizeof"};
+constexpr std::array<std::string_view, 9> functions = {"str", "mag",        "min",    "max", "abs",
+                                                       "len", "startswith", "sizeof", "hex"};
 
 // The registers of arguments, x86 encoding: System V x86-64 ABI 3.2.3; Go's abi-internal.md.
 std::span<const std::uint8_t> argument_registers(Abi abi) {
@@ -122,6 +131,13 @@ TypedPtr named_value(const std::string& name, std::size_t position, Abi abi) {
     value->type = known.type;
     value->value = known.value;
     value->position = position;
+    if (known.op == Op::read) {
+      // The return address is on top of the stack, where rsp has not moved.
+      value->of_call = true;
+      value->show = Show::as_address;
+      value->text = name;
+      value->children.push_back(register_at_call(target::register_sp, name, position));
+    }
     if (known.op != Op::argument) return value;
     value->value = argument_registers(abi)[static_cast<std::size_t>(known.value)];
     value->text = name;
@@ -131,8 +147,9 @@ TypedPtr named_value(const std::string& name, std::size_t position, Abi abi) {
 }
 
 std::optional<Issue> refused_name(const std::string& name, std::size_t position, Abi abi) {
-  static const std::set<std::string_view> later = {"exe", "cgroup", "depth", "caller", "ustack"};
-  if (later.contains(name)) return Issue{position, quoted(name), "not known to this version", "leave it out"};
+  static const std::set<std::string_view> later = {"exe"};
+  if (later.contains(name))
+    return Issue{position, quoted(name), "not known to this version", "use `comm`, or leave it out"};
   if (argument_number(name)) {
     if (abi == Abi::none) {
       return Issue{position, quoted(name), "within a function no register is known to hold it",
@@ -152,13 +169,11 @@ std::optional<Issue> refused_name(const std::string& name, std::size_t position,
 }
 
 Issue unknown_function(const std::string& name, std::size_t position) {
-  static const std::set<std::string_view> later = {"hex"};
-  if (later.contains(name)) return {position, quoted(name), "not known to this version", "leave it out"};
   if (is_built_in(name)) return {position, quoted(name), "is no function", "remove the parentheses"};
   const std::string near = nearest(name, functions);
   if (!near.empty()) return {position, quoted(name), "unknown function", "did you mean `" + near + "`?"};
   return {position, quoted(name), "unknown function; a probe cannot call into its target",
-          "there are str, len, startswith, mag, min, max, abs, sizeof"};
+          "there are str, len, startswith, mag, min, max, abs, sizeof, hex"};
 }
 
 }  // namespace diagnose::compile

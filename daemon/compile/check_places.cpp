@@ -80,6 +80,13 @@ TypedPtr Checker::name(const Node& node) {
     if (value->op == Op::result && !checked_.result_at) checked_.result_at = node.position;
     if (value->op == Op::elapsed && !checked_.elapsed_at) checked_.elapsed_at = node.position;
     if (value->op == Op::error && !checked_.error_at) checked_.error_at = node.position;
+    if (value->op == Op::depth && !checked_.depth_at) checked_.depth_at = node.position;
+    if (value->op == Op::stack && !checked_.stack_at) checked_.stack_at = node.position;
+    const bool entered = scope_.place() == nullptr || scope_.place()->at_entry;
+    if (name == "caller" && !entered) {
+      return fail(node.position, "`caller`", "known where a function is entered, and this is a place inside of one",
+                  "use `ustack`");
+    }
     return value;
   }
   if (auto issue = refused_name(name, node.position, abi)) {
@@ -206,7 +213,6 @@ TypedPtr Checker::address(const Piece& piece, const Values& values, std::size_t 
     } else if (encoding == encoding_rax) {
       return make(Op::result, unsigned_long_type, position);
     } else if (encoding == encoding_rdx) {
-      checked_.uses_result_high = true;
       return make(Op::result_high, unsigned_long_type, position);
     }
     return fail(position, quoted(values.name), "is in " + register_name(encoding) + ", which is not kept");

@@ -39,7 +39,8 @@ bool Checker::is_textual(const Typed& value) const {
 }
 
 TypedPtr Checker::shown(TypedPtr value) {
-  if (is_null(*value) || is_unknown(*value) || is_text(*value)) return value;
+  const bool ready = is_text(*value) || value->type.kind == TypeKind::stack;
+  if (is_null(*value) || is_unknown(*value) || ready) return value;
   const std::size_t position = value->position;
   if (is_textual(*value)) return text(std::move(value), texts_.usual, position);
   if (value->type.kind != TypeKind::object) return value;

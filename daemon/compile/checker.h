@@ -88,6 +88,7 @@ class Checker {
   TypedPtr call(const Node& node);
   TypedPtr magnitude(const Node& node, std::vector<TypedPtr> values);
   TypedPtr absolute(const Node& node, TypedPtr operand);
+  TypedPtr hexadecimal(const Node& node, TypedPtr operand);
   TypedPtr promoted_operand(TypedPtr operand, const std::string& user);
 
   // check_places.cpp: names and where their values are

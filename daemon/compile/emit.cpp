@@ -127,6 +127,7 @@ class FunctionEmitter {
     const Typed& value = *write.value;
     const auto offset = static_cast<std::int32_t>(write.offset);
     if (value.type.kind == TypeKind::text) return expressions_.text(value, registers_.out, offset, write.size);
+    if (value.type.kind == TypeKind::stack) return expressions_.stack(value, registers_.out, offset, write.size);
     if (stores_immediate(write)) {
       return code_.store_constant(registers_.out, offset, static_cast<std::int32_t>(value.value));
     }

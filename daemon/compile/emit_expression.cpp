@@ -65,6 +65,7 @@ Needs needs_of(const Typed& value) {
     case Op::result_high:
     case Op::elapsed:
     case Op::error:
+    case Op::depth:
     case Op::start:
       needs.frame = true;
       break;
@@ -73,8 +74,12 @@ Needs needs_of(const Typed& value) {
     case Op::tid:
     case Op::uid:
     case Op::cpu:
+    case Op::cgroup:
     case Op::comm:
       needs.calls = true;
+      break;
+    case Op::stack:
+      needs.calls = needs.ctx = needs.ledger = true;
       break;
     case Op::read:
     case Op::string:
@@ -120,6 +125,9 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
       code_.load(to, registers_.frame, offsetof(frame, outcome), 4);
       code_.alu_constant(BPF_ADD, to, 1);
       return code_.alu_constant(BPF_RSH, to, 2);
+    case Op::depth:
+      code_.load(to, registers_.frame, offsetof(frame, depth), 2);
+      return code_.jump_if_constant(BPF_JEQ, to, DEPTH_UNKNOWN, null_);
     case Op::saved:
       if (node.null_slot >= 0) return saved_or_null(node, to);
       return leaf_load(to, node);
@@ -133,6 +141,7 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
     case Op::tid:
     case Op::uid:
     case Op::cpu:
+    case Op::cgroup:
       return helper_value(node, to);
     case Op::read:
       return read(node, to);
@@ -219,6 +228,9 @@ void ExpressionEmitter::helper_value(const Typed& node, Register to) {
       break;
     case Op::cpu:
       code_.call(BpfCall::get_smp_processor_id);
+      break;
+    case Op::cgroup:
+      code_.call(BpfCall::get_current_cgroup_id);
       break;
     default:
       code_.call(BpfCall::get_current_pid_tgid);

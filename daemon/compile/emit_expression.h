@@ -47,6 +47,7 @@ class ExpressionEmitter {
   void branch(const Typed& node, bool when, Assembler::Label target, std::size_t depth = 0);
   // A text into `size` bytes, a multiple of 8, at base + offset; the rest is zero.
   void text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);  // emit_text.cpp
+  void stack(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);
   void zero(Register base, std::int32_t offset, std::uint32_t size);
 
   [[nodiscard]] Register temporary(std::size_t depth) const { return registers_.temporaries[depth]; }

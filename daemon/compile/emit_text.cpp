@@ -99,6 +99,20 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
   if (!is_comm) code_.jump_if_constant(BPF_JSLT, BPF_REG_0, 0, unreadable_);
 }
 
+// Return addresses, as the frame pointers tell (kernel: get_perf_callchain()).
+void ExpressionEmitter::stack(const Typed& node, Register base, std::int32_t offset, std::uint32_t size) {
+  constexpr std::int32_t of_user = 1 << 8;  // BPF_F_USER_STACK
+  if (node.op == Op::null_) return code_.jump(null_);
+  zero(base, offset, size);
+  code_.move(BPF_REG_1, registers_.ctx);
+  code_.move(BPF_REG_2, base);
+  if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_2, offset);
+  code_.constant(BPF_REG_3, size);
+  code_.constant(BPF_REG_4, of_user);
+  code_.call(BpfCall::get_stack);
+  code_.jump_if_constant(BPF_JSLT, BPF_REG_0, 0, unreadable_);
+}
+
 // Jumps if the `size` bytes at the end of the stack are not the literal; with `whole` followed by zeros.
 void ExpressionEmitter::differ(const std::string& literal, std::uint32_t size, bool whole, Assembler::Label differs) {
   const std::int32_t place = -static_cast<std::int32_t>(size);

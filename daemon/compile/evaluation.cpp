@@ -24,6 +24,11 @@ spec::Place advanced(spec::Place place, std::size_t position) {
   return place;
 }
 
+bool mentions(const Typed& value, Op op) {
+  return value.op == op || std::any_of(value.children.begin(), value.children.end(),
+                                       [&](const TypedPtr& child) { return mentions(*child, op); });
+}
+
 // The expressions of one instrument, checked.
 struct Expressions {
   TypedPtr where, value;
@@ -76,12 +81,14 @@ class InstrumentCompiler {
       made_.uses_result = true;
       if (!result_place_) result_place_ = advanced(text.place, *checked.result_at);
     }
-    made_.uses_result_high = made_.uses_result_high || checked.uses_result_high;
+    if (checked.root && mentions(*checked.root, Op::result_high)) made_.uses_result_high = true;
     if (checked.root && checked.root->type.kind == TypeKind::unknown) has_unknown_ = true;
     if (checked.error_at) mentions_error_ = true;
     mention("result", checked.result_at, text);
     mention("elapsed", checked.elapsed_at, text);
     mention("error", checked.error_at, text);
+    mention("depth", checked.depth_at, text);
+    if (checked.stack_at && !stack_place_) stack_place_ = advanced(text.place, *checked.stack_at);
     return std::move(checked.root);
   }
 
@@ -197,6 +204,9 @@ class InstrumentCompiler {
     if (made_.phase == Phase::error && result_place_) {
       return fail(*result_place_, "`result`", "a call that was left by an error has none",
                   "write `event: return`, or leave it out");
+    }
+    if (!at_call && stack_place_) {
+      return fail(*stack_place_, "`ustack`", "known at the call only", "write `event: call`, or use `caller`");
     }
     made_.needs_frame = !at_call;
     place(made_of_.where);
@@ -332,7 +342,7 @@ class InstrumentCompiler {
   std::size_t faults_before_;
   Expressions made_of_;
   std::optional<std::pair<const char*, spec::Place>> mentioned_;
-  std::optional<spec::Place> result_place_;
+  std::optional<spec::Place> result_place_, stack_place_;
   bool mentions_error_ = false;
   bool has_unknown_ = false;  // there is no target yet
   Lowered lowered_;

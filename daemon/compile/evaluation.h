@@ -36,6 +36,7 @@ enum class TypeKind {
   boolean,
   floating,  // its bits; nothing is computed with them
   text,
+  stack,    // return addresses, `text_bytes` of them
   nothing,  // null, void
   object,   // a struct, an array, ..: no value by itself
   unknown,  // what only debug information tells, while there is no target
@@ -45,7 +46,7 @@ struct Type {
   std::uint8_t bytes = 8;  // of an integer: 1, 2, 4, 8
   bool is_signed = true;
   bool is_time = false;          // nanoseconds, shown in seconds
-  std::uint32_t text_bytes = 0;  // of a text, with its NUL
+  std::uint32_t text_bytes = 0;  // of a text, with its NUL; of a stack
 };
 
 // One emitted function.  No calls but to BPF helpers; no maps.
@@ -113,8 +114,8 @@ struct Names {
 
 // Checks and compiles every instrument of `probe`; all faults at once, each with the place of the expression (column
 // advanced into it).
-// Names without debug information: arg0..arg5 (arg8 in Go), result, elapsed, error, start, now, pid, tid, uid, comm,
-// cpu, true, false, null.
+// Names without debug information: arg0..arg5 (arg8 in Go), result, elapsed, error, start, now, depth, pid, tid, uid,
+// comm, cpu, cgroup, caller, ustack, true, false, null.
 struct Evaluated {
   ProbeEvaluation probe;
   std::vector<spec::Fault> faults;  // empty: `probe` is usable

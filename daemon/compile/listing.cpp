@@ -55,6 +55,10 @@ std::string helper_name(int number) {
       return "bpf_get_current_uid_gid";
     case 16:
       return "bpf_get_current_comm";
+    case 67:
+      return "bpf_get_stack";
+    case 80:
+      return "bpf_get_current_cgroup_id";
     case 112:
       return "bpf_probe_read_user";
     case 114:

@@ -12,6 +12,8 @@ namespace diagnose::compile {
 namespace {
 
 event::ColumnType column_type(const Typed& value) {
+  if (value.show == Show::as_address) return event::ColumnType::address;
+  if (value.show == Show::in_hexadecimal) return event::ColumnType::hexadecimal;
   switch (value.type.kind) {
     case TypeKind::boolean:
       return event::ColumnType::boolean;
@@ -22,6 +24,8 @@ event::ColumnType column_type(const Typed& value) {
       return value.type.is_signed ? event::ColumnType::signed_integer : event::ColumnType::unsigned_integer;
     case TypeKind::floating:
       return value.type.bytes == 4 ? event::ColumnType::floating32 : event::ColumnType::floating64;
+    case TypeKind::stack:
+      return event::ColumnType::stack;
     case TypeKind::nothing:
     case TypeKind::object:
     case TypeKind::unknown:
@@ -122,10 +126,11 @@ event::Column column_of(const std::string& name, const Typed& value, const Types
   if (column.type == event::ColumnType::constant) {
     column.constant = value.text;
     column.size = 0;
-  } else if (column.type == event::ColumnType::text) {
+  } else if (column.type == event::ColumnType::text || column.type == event::ColumnType::stack) {
     column.size = value.type.text_bytes;
-  } else if (const DebugType& type = types[value.of];
-             type.kind == DebugType::Kind::enumeration && value.type.kind == TypeKind::integer) {
+  } else if (const DebugType& type = types[value.of]; type.kind == DebugType::Kind::enumeration &&
+                                                      value.type.kind == TypeKind::integer &&
+                                                      value.show == Show::plainly) {
     column.type =
         value.type.is_signed ? event::ColumnType::signed_enumeration : event::ColumnType::unsigned_enumeration;
     for (const DebugType::Enumerator& each : type.enumerators) column.enumerators.emplace_back(each.value, each.name);

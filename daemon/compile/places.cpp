@@ -32,6 +32,7 @@ TypedPtr copy(const Typed& value) {
   made->op = value.op;
   made->type = value.type;
   made->of = value.of;
+  made->show = value.show;
   made->value = value.value;
   made->count = value.count;
   made->null_slot = value.null_slot;
@@ -55,6 +56,7 @@ TypedPtr constant(std::int64_t value, Type type) {
 TypedPtr converted(TypedPtr value, Type type) {
   if (is_null(*value) || is_unknown(*value)) return value;
   value->of = no_type;
+  value->show = Show::plainly;
   if (same_number(value->type, type)) {
     value->type = type;
     return value;

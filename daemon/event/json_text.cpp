@@ -36,7 +36,8 @@ void append_string(std::string& to, std::string_view text) {
 void append_value(std::string& to, const Value& value) {
   if (std::holds_alternative<std::monostate>(value)) {
     to += "null";
-  } else if (std::holds_alternative<std::string>(value)) {
+  } else if (std::holds_alternative<std::string>(value) || std::holds_alternative<Address>(value) ||
+             std::holds_alternative<Stack>(value)) {
     append_string(to, text_of(value));
   } else if (const double* number = std::get_if<double>(&value); number != nullptr && !std::isfinite(*number)) {
     append_string(to, text_of(value));  // JSON has no number for these

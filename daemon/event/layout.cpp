@@ -84,6 +84,28 @@ std::string floating_text(double number) {
   return {text.data(), end};
 }
 
+std::string hexadecimal(std::uint64_t number) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+  return "0x" + std::string(digits.data(), end);
+}
+
+Stack stack_of(const Column& column, std::span<const std::byte> bytes) {
+  Stack stack;
+  for (std::size_t at = 0; at + sizeof(std::uint64_t) <= column.size; at += sizeof(std::uint64_t)) {
+    const std::uint64_t address = word_at(bytes, column.offset + at);
+    if (address == 0) break;
+    stack.addresses.push_back(address);
+  }
+  return stack;
+}
+
+std::string stack_text(const Stack& stack) {
+  std::string text;
+  for (const std::uint64_t address : stack.addresses) text += (text.empty() ? "" : ";") + hexadecimal(address);
+  return text;
+}
+
 Value enumerator_of(const Column& column, std::uint64_t word) {
   const auto value = static_cast<std::int64_t>(word);
   const auto found = std::lower_bound(column.enumerators.begin(), column.enumerators.end(), value,
@@ -98,12 +120,14 @@ Value enumerator_of(const Column& column, std::uint64_t word) {
 Value value_of(const Column& column, std::span<const std::byte> bytes) {
   if (column.type == ColumnType::constant) return column.constant;
   if (is_null(column, bytes)) return {};
-  const std::size_t size = column.type == ColumnType::text ? column.size : sizeof(std::uint64_t);
+  const bool sized = column.type == ColumnType::text || column.type == ColumnType::stack;
+  const std::size_t size = sized ? column.size : sizeof(std::uint64_t);
   if (column.offset > bytes.size() || size > bytes.size() - column.offset) return {};
   if (column.type == ColumnType::text) {
     const char* text = reinterpret_cast<const char*>(bytes.data() + column.offset);
     return std::string(text, ::strnlen(text, size));
   }
+  if (column.type == ColumnType::stack) return stack_of(column, bytes);
   const std::uint64_t word = word_at(bytes, column.offset);
   switch (column.type) {
     case ColumnType::unsigned_integer:
@@ -114,6 +138,10 @@ Value value_of(const Column& column, std::span<const std::byte> bytes) {
       return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)));
     case ColumnType::floating64:
       return std::bit_cast<double>(word);
+    case ColumnType::hexadecimal:
+      return hexadecimal(word);
+    case ColumnType::address:
+      return Address{word};
     case ColumnType::signed_enumeration:
     case ColumnType::unsigned_enumeration:
       return enumerator_of(column, word);
@@ -136,6 +164,10 @@ std::string text_of(const Value& value) {
           return seconds_text(held);
         } else if constexpr (std::is_same_v<Held, double>) {
           return floating_text(held);
+        } else if constexpr (std::is_same_v<Held, Address>) {
+          return hexadecimal(held.address);
+        } else if constexpr (std::is_same_v<Held, Stack>) {
+          return stack_text(held);
         } else if constexpr (std::is_same_v<Held, std::string>) {
           return valid_utf8(held);
         } else {

@@ -21,6 +21,9 @@ enum class ColumnType {
   nanoseconds,           // 8 bytes, unsigned; shown in seconds
   floating32,            // 8 bytes, the low 4 those of a float
   floating64,            // 8 bytes
+  hexadecimal,           // 8 bytes, shown as "0x1f"
+  address,               // 8 bytes, of code in the process
+  stack,                 // `size` bytes: return addresses of the process, innermost first, the rest zero
   signed_enumeration,    // 8 bytes, shown by name; see `enumerators`
   unsigned_enumeration,  // likewise
   text,                  // `size` bytes, NUL-padded; a text of exactly `size` - 1 bytes may have been cut
@@ -47,14 +50,24 @@ struct Layout {
   std::uint32_t size = 0;  // bytes, a multiple of 8
 };
 
-using Value =
-    std::variant<std::monostate, std::int64_t, std::uint64_t, double, bool, std::chrono::nanoseconds, std::string>;
+// Code of the process that the event is of.  Shown in hexadecimal, unless the daemon has found the symbols first.
+struct Address {
+  std::uint64_t address = 0;
+  friend bool operator==(const Address&, const Address&) = default;
+};
+struct Stack {
+  std::vector<std::uint64_t> addresses;  // innermost first
+  friend bool operator==(const Stack&, const Stack&) = default;
+};
+
+using Value = std::variant<std::monostate, std::int64_t, std::uint64_t, double, bool, std::chrono::nanoseconds,
+                           std::string, Address, Stack>;
 
 // Decodes one column.  `bytes` is the whole key or payload; too short yields null.
 [[nodiscard]] Value value_of(const Column& column, std::span<const std::byte> bytes);
 
 // As a label or in text: "12", "true", seconds as "0.0015", floating point by its shortest text that reads back
-// ("0.1", "nan", "inf"), text with invalid UTF-8 replaced, "null".
+// ("0.1", "nan", "inf"), addresses as "0x1f", a stack's joined by ";", text with invalid UTF-8 replaced, "null".
 [[nodiscard]] std::string text_of(const Value& value);
 
 // Names of enum loss, as in `diagnose_events_lost_total{reason=...}`: "ring_full", "frames_full", ...

@@ -27,6 +27,8 @@ class BpfMachine {
   std::uint64_t pid_tgid = (std::uint64_t{4242} << 32U) | 4243U;
   std::uint64_t uid_gid = (std::uint64_t{5} << 32U) | 1000U;
   std::string comm = "checkoutd";
+  std::uint64_t cgroup = 5151;
+  std::vector<std::uint64_t> stack;
 
   // Memory that the function may touch directly, and memory of the target that helpers can read.
   void give(const void* start, std::size_t size) { own_.push_back({address(start), size}); }
@@ -286,6 +288,12 @@ class BpfMachine {
       case 16:
         answer = get_comm();
         break;
+      case 67:
+        answer = get_stack();
+        break;
+      case 80:
+        answer = cgroup;
+        break;
       case 112:
         answer = read_user(false);
         break;
@@ -298,6 +306,16 @@ class BpfMachine {
     }
     known_ &= ~0b111110U;
     set(0, answer);
+  }
+
+  std::uint64_t get_stack() {
+    const std::uint64_t to = use(2);
+    const std::uint64_t size = use(3);
+    if (use(4) != 256) fail("a stack other than the user's");
+    if (!may_touch(to, size, true)) return 0;
+    const std::size_t bytes = std::min<std::size_t>(size, stack.size() * sizeof(std::uint64_t));
+    std::memcpy(reinterpret_cast<void*>(to), stack.data(), bytes);
+    return bytes;
   }
 
   std::uint64_t get_comm() {

@@ -436,6 +436,35 @@ TEST(Types, WithoutDebugInformationTheMendSaysHowToGetIt) {
   EXPECT_EQ(faults_text(evaluate(probe_of({gauge("arg3")}), empty.subject())), "");
 }
 
+TEST(BuiltIn, TheCallerIsOnTopOfTheStackAtTheCall) {
+  Target target;
+  std::uint64_t top = 0x401234;
+  target.stopped.machine.map_user(&top, sizeof(top));
+  target.stopped.registers.rsp = BpfMachine::address(&top);
+  EXPECT_EQ(target.shown("caller"), "0x401234");
+  EXPECT_EQ(target.probe.entry_registers, 1U << rsp);
+  EXPECT_EQ(target.value_at_return("caller == 0x401234", [&] { top = 0; }), 1);
+}
+
+TEST(BuiltIn, StacksCgroupsDepthsAndHexadecimalNumbersAreShown) {
+  Target target;
+  target.stopped.machine.stack = {0x401234, 0x7f0000001000};
+  EXPECT_EQ(target.shown("ustack"), "0x401234;0x7f0000001000");
+  EXPECT_EQ(target.value("cgroup"), 5151);
+  EXPECT_EQ(target.shown("hex(size)"), "0xfffffff6");
+  EXPECT_EQ(target.shown("hex(255) "), "0xff");
+  target.stopped.call().depth = 3;
+  EXPECT_EQ(target.value("depth"), 3);
+  target.stopped.call().depth = DEPTH_UNKNOWN;
+  EXPECT_EQ(target.value("depth"), std::nullopt);
+  EXPECT_THAT(target.faults("ustack"), HasSubstr("a stack is no number"));
+  EXPECT_THAT(target.faults("elapsed > 1ms ? caller : ustack"), HasSubstr("a stack is no number"));
+  spec::Instrument log = of_type(InstrumentType::log);
+  log.message = spec::Message{{"", "", ""}, {text_at("ustack"), text_at("elapsed")}};
+  EXPECT_EQ(faults_text(evaluate(probe_of({log}))),
+            "3:10: `ustack`: known at the call only: write `event: call`, or use `caller`\n");
+}
+
 TEST(Names, OnlyWhatDebugInformationMustTellIsAskedFor) {
   const Names plain = names_of(probe_of({gauge("elapsed + now + (u32)pid"), gauge("str(comm) == \"x\" && true")}));
   EXPECT_FALSE(plain.any);
