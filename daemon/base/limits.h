@@ -37,6 +37,8 @@ inline constexpr std::size_t callers_per_probe =
 inline constexpr std::size_t processes_per_probe = 10'000;  // beyond: the rest is told in `status`
 inline constexpr std::size_t sites_read_back = 2'000;       // of a process, from its memory; the rest is taken on trust
 inline constexpr std::size_t function_bytes = 16U << 20U;   // a larger symbol is no function
+inline constexpr std::size_t functions_listed = 5'000;      // of one question; beyond: the list is cut and says so
+inline constexpr std::size_t symbolized_places = 4'096;     // of one question
 
 // The sandboxed reader of files.  Beyond: that request fails and says so; a reader over its bounds is killed, and a
 // fresh one serves the next request.

@@ -213,6 +213,17 @@ struct ListAnswer {
   bool cut = false;               // there are more
 };
 
+// Which functions stand at places of a file.
+struct SymbolizeRequest {
+  int fd = -1;
+  std::string name;
+  std::vector<FileOffset> offsets;  // of code; at most limits::symbolized_places
+};
+struct Symbolized {  // one for each offset, in the same order
+  std::string function;    // demangled, without parameters; empty: no symbol covers the place
+  std::uint64_t into = 0;  // bytes from the function's first
+};
+
 struct DebugInfo;  // debug_info.h
 struct DescribeRequest;
 
@@ -222,6 +233,7 @@ class FileReader {
   // Debug information of places.  A file without any is no failure: DebugInfo::present is false.
   [[nodiscard]] virtual Result<DebugInfo> describe(const DescribeRequest& request) = 0;
   [[nodiscard]] virtual Result<ListAnswer> list(const ListRequest& request) = 0;
+  [[nodiscard]] virtual Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& request) = 0;
   // Each of these reads one ELF file and fails like read().
   [[nodiscard]] virtual Result<CallersAnswer> callers(const CallersRequest& request) = 0;
   [[nodiscard]] virtual Result<std::vector<ReturnSite>> return_sites(const ReturnSitesRequest& request) = 0;

@@ -204,4 +204,11 @@ const char* fault_in(const ListAnswer& answer, const ListRequest& request) {
   return is_build_id(answer.build_id) ? nullptr : "its build id is none";
 }
 
+const char* fault_in(const std::vector<Symbolized>& answer, const SymbolizeRequest& request) {
+  if (answer.size() != request.offsets.size()) return "not one name for each place";
+  const bool inside = std::all_of(answer.begin(), answer.end(),
+                                  [](const Symbolized& one) { return one.function.empty() || one.into < one.size; });
+  return inside ? nullptr : "a place lies outside of its function";
+}
+
 }  // namespace diagnose::target

@@ -18,5 +18,6 @@ namespace diagnose::target {
 [[nodiscard]] const char* fault_in(const Traits& answer, const TraitsRequest& request);
 [[nodiscard]] const char* fault_in(const DebugInfo& answer, const DescribeRequest& request);
 [[nodiscard]] const char* fault_in(const ListAnswer& answer, const ListRequest& request);
+[[nodiscard]] const char* fault_in(const std::vector<Symbolized>& answer, const SymbolizeRequest& request);
 
 }  // namespace diagnose::target

@@ -9,8 +9,8 @@
 
 #include "base/limits.h"
 #include "target/callers.h"
-#include "target/describe.h"
 #include "target/code.h"
+#include "target/describe.h"
 #include "target/elf_image.h"
 #include "target/exits.h"
 #include "target/function_sites.h"
@@ -18,6 +18,7 @@
 #include "target/nearest.h"
 #include "target/pattern.h"
 #include "target/places.h"
+#include "target/symbolize.h"
 #include "target/traits.h"
 
 namespace diagnose::target {
@@ -260,6 +261,9 @@ class ElfReader final : public FileReader {
   Result<Traits> traits(int fd, const std::string& name) override { return find_traits(fd, name); }
   Result<DebugInfo> describe(const DescribeRequest& request) override { return describe_places(request); }
   Result<ListAnswer> list(const ListRequest& request) override { return list_functions(request); }
+  Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& request) override {
+    return symbolize_places(request);
+  }
 };
 
 }  // namespace

@@ -69,6 +69,9 @@ std::string answer_to(FileReader& reader, const Message& message) {
       return answer_to<DescribeRequest>(in, [&](const DescribeRequest& request) { return reader.describe(request); });
     case Verb::list:
       return answer_to<ListRequest>(in, [&](const ListRequest& request) { return reader.list(request); });
+    case Verb::symbolize:
+      return answer_to<SymbolizeRequest>(in,
+                                         [&](const SymbolizeRequest& request) { return reader.symbolize(request); });
   }
   return failed("read a file", {}, "the request makes no sense", {});
 }

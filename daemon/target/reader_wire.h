@@ -21,7 +21,7 @@ auto fields(Archive&& a, E& e) {
 namespace diagnose::target {
 
 // One for each function of FileReader.
-enum class Verb : std::uint8_t { read, callers, return_sites, traits, describe, list };
+enum class Verb : std::uint8_t { read, callers, return_sites, traits, describe, list, symbolize };
 
 struct TraitsRequest {
   int fd = -1;
@@ -38,6 +38,7 @@ constexpr bool known(Verb verb) {
     case Verb::traits:
     case Verb::describe:
     case Verb::list:
+    case Verb::symbolize:
       return true;
   }
   return false;
@@ -228,6 +229,16 @@ auto fields(Archive&& a, S& s) {
 template <typename Archive, wire::As<ListAnswer> S>
 auto fields(Archive&& a, S& s) {
   return a(s.build_id, s.functions, s.cut);
+}
+
+template <typename Archive, wire::As<SymbolizeRequest> S>
+auto fields(Archive&& a, S& s) {
+  return a(wire::descriptors(s.fd), s.name, s.offsets);
+}
+
+template <typename Archive, wire::As<Symbolized> S>
+auto fields(Archive&& a, S& s) {
+  return a(s.function, s.into, s.size);
 }
 
 // ---- debug_info.h ----

@@ -127,6 +127,10 @@ Result<ListAnswer> SandboxedReader::list(const ListRequest& request) {
   return ask<ListAnswer>(Verb::list, request, "list the functions");
 }
 
+Result<std::vector<Symbolized>> SandboxedReader::symbolize(const SymbolizeRequest& request) {
+  return ask<std::vector<Symbolized>>(Verb::symbolize, request, "name addresses");
+}
+
 std::vector<pid_t> SandboxedReader::pids() const {
   std::vector<pid_t> all;
   for (const Seat& seat : seats_) {

@@ -35,6 +35,7 @@ class SandboxedReader final : public FileReader {
 
   Result<DebugInfo> describe(const DescribeRequest& request) override;
   Result<ListAnswer> list(const ListRequest& request) override;
+  Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& request) override;
   Result<CallersAnswer> callers(const CallersRequest& request) override;
   Result<std::vector<ReturnSite>> return_sites(const ReturnSitesRequest& request) override;
   Result<Traits> traits(int fd, const std::string& name) override;

@@ -64,6 +64,9 @@ class HostileReader final : public FileReader {
   Result<Traits> traits(int /*fd*/, const std::string& /*name*/) override { return Traits{}; }
   Result<DebugInfo> describe(const DescribeRequest& /*request*/) override { return DebugInfo{}; }  // without a type
   Result<ListAnswer> list(const ListRequest& /*request*/) override { return ListAnswer{}; }
+  Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& /*request*/) override {
+    return std::vector<Symbolized>(3);  // whatever was asked for
+  }
 
  private:
   static void crash() {

@@ -30,6 +30,9 @@ class FakeReader final : public FileReader {
   Result<Traits> traits(int /*fd*/, const std::string& /*name*/) override { return Traits{}; }
   Result<DebugInfo> describe(const DescribeRequest& /*request*/) override { return DebugInfo{}; }
   Result<ListAnswer> list(const ListRequest& /*request*/) override { return ListAnswer{}; }
+  Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& /*request*/) override {
+    return std::vector<Symbolized>{};
+  }
   void has(const std::string& path, FileAnswer answer) { answers_[inode_of(path)] = std::move(answer); }
   void has(const std::string& path, const std::string& function) {
     FileAnswer answer;

@@ -71,9 +71,9 @@ class Wire : public testing::Test {
   wire::Writer out_;
 };
 
-using Messages =
-    testing::Types<FileRequest, FileAnswer, CallersRequest, CallersAnswer, ReturnSitesRequest, std::vector<ReturnSite>,
-                   TraitsRequest, Traits, DescribeRequest, DebugInfo, ListRequest, ListAnswer, Error>;
+using Messages = testing::Types<FileRequest, FileAnswer, CallersRequest, CallersAnswer, ReturnSitesRequest,
+                                std::vector<ReturnSite>, TraitsRequest, Traits, DescribeRequest, DebugInfo, ListRequest,
+                                ListAnswer, SymbolizeRequest, std::vector<Symbolized>, Error>;
 TYPED_TEST_SUITE(Wire, Messages);
 
 TYPED_TEST(Wire, ArrivesWhole) {
