@@ -39,6 +39,10 @@ inline constexpr std::size_t sites_read_back = 2'000;       // of a process, fro
 inline constexpr std::size_t function_bytes = 16U << 20U;   // a larger symbol is no function
 inline constexpr std::size_t functions_listed = 5'000;      // of one question; beyond: the list is cut and says so
 inline constexpr std::size_t symbolized_places = 4'096;     // of one question
+inline constexpr std::size_t functions_explained = 100;     // with their arguments; the others by their sites only
+inline constexpr std::size_t symbols_kept = 65'536;         // names of functions; beyond: all are forgotten
+inline constexpr std::size_t symbolized_processes = 1'024;  // whose maps are kept; beyond: all are forgotten
+inline constexpr std::size_t functions_completed = 500;     // names offered to a shell
 
 // The sandboxed reader of files.  Beyond: that request fails and says so; a reader over its bounds is killed, and a
 // fresh one serves the next request.
@@ -86,8 +90,9 @@ inline constexpr auto overhead_look_longest = 4s;  // while nothing is: an idle 
 
 // Time.
 inline constexpr auto default_lifespan = 10min;
-inline constexpr auto retention = 5min;  // series of an ended probe
-inline constexpr auto spec_poll = 60s;   // beside inotify, for file systems that have none
-inline constexpr auto shutdown = 5s;     // SIGTERM to exit
+inline constexpr auto sample_longest = 30s;  // of `explain --sample`; a client waits for it
+inline constexpr auto retention = 5min;      // series of an ended probe
+inline constexpr auto spec_poll = 60s;       // beside inotify, for file systems that have none
+inline constexpr auto shutdown = 5s;         // SIGTERM to exit
 
 }  // namespace diagnose::limits

@@ -195,6 +195,7 @@ struct ListRequest {
   int fd = -1;
   std::string name;
   std::string pattern;  // as `function` of a spec; empty: everything
+  bool sources = true;  // where they are declared and how often they were inlined, from debug information: takes longer
   std::vector<int> debug_fds = {};
   std::size_t functions_max = 0;  // 0: limits::sites_per_probe
 };
@@ -222,6 +223,7 @@ struct SymbolizeRequest {
 struct Symbolized {  // one for each offset, in the same order
   std::string function;    // demangled, without parameters; empty: no symbol covers the place
   std::uint64_t into = 0;  // bytes from the function's first
+  std::uint64_t size = 0;  // bytes of the function
 };
 
 struct DebugInfo;  // debug_info.h

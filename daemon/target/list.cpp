@@ -1,4 +1,4 @@
-// FileReader::list: the functions that a pattern of a spec would find, without looking at their code.
+// FileReader::list: the functions that a pattern of a spec would find, by symbols, without looking at their code.
 #include <algorithm>
 #include <optional>
 #include <string_view>
@@ -7,6 +7,9 @@
 
 #include "base/limits.h"
 #include "target/describe.h"
+#include "target/dwarf_file.h"
+#include "target/dwarf_function.h"
+#include "target/dwarf_units.h"
 #include "target/elf_image.h"
 #include "target/names.h"
 #include "target/pattern.h"
@@ -41,6 +44,21 @@ std::vector<const Symbol*> chosen(const ElfImage& image, const std::optional<Fun
   return symbols;
 }
 
+// What debug information adds.
+void find_sources(const ListRequest& request, ListAnswer& answer) {
+  const auto file = DwarfFile::open(request.fd, request.debug_fds, answer.build_id);
+  if (!file) return;
+  DwarfUnits units(file->get());
+  for (Listed& listed : answer.functions) {
+    const DwarfFunction* function = units.function_at(listed.address);
+    if (function == nullptr) continue;
+    SourcePlace place = declared_at(function->die);
+    listed.file = std::move(place.file);
+    listed.line = place.line;
+    listed.inlined = units.inlined_copies(function->die);
+  }
+}
+
 }  // namespace
 
 Result<ListAnswer> list_functions(const ListRequest& request) {
@@ -68,6 +86,7 @@ Result<ListAnswer> list_functions(const ListRequest& request) {
   const std::size_t most = request.functions_max != 0 ? request.functions_max : limits::sites_per_probe;
   answer.cut = answer.functions.size() > most;
   if (answer.cut) answer.functions.resize(most);
+  if (request.sources) find_sources(request, answer);
   return answer;
 }
 

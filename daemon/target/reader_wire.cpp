@@ -9,6 +9,7 @@ inline constexpr bool all_complete = (wire::complete<T> && ...);
 static_assert(all_complete<Error, Tail, Site, Range, Function, FileRequest, FileAnswer>);
 static_assert(all_complete<CallersRequest::Callee, CallersRequest, Caller, CallersAnswer::Without, CallersAnswer>);
 static_assert(all_complete<ReturnSitesRequest, ReturnSite, TraitsRequest, Traits, ListRequest, Listed, ListAnswer>);
+static_assert(all_complete<SymbolizeRequest, Symbolized>);
 static_assert(all_complete<DebugType::Layout, DebugType::Member, DebugType::Enumerator, DebugType, Piece, Variable>);
 static_assert(all_complete<Described, Global, NamedType, NamedConstant, DebugInfo>);
 static_assert(all_complete<DescribeRequest::Place, DescribeRequest>);

@@ -218,7 +218,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<ListRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, s.pattern, wire::descriptors(s.debug_fds), s.functions_max);
+  return a(wire::descriptors(s.fd), s.name, s.pattern, s.sources, wire::descriptors(s.debug_fds), s.functions_max);
 }
 
 template <typename Archive, wire::As<Listed> S>

@@ -16,7 +16,9 @@ Symbolized symbolized(const ElfImage& image, const FunctionMap& functions, FileO
   const auto function = functions.find(*address);
   if (!function || function->symbol.empty()) return {};
   const std::string name = demangle(without_clones(function->symbol));
-  return {.function = std::string(take_apart(name).name), .into = raw(*address) - raw(function->range.low)};
+  return {.function = std::string(take_apart(name).name),
+          .into = raw(*address) - raw(function->range.low),
+          .size = raw(function->range.high) - raw(function->range.low)};
 }
 
 }  // namespace

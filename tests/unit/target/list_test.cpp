@@ -94,6 +94,24 @@ TEST(List, ALongListIsCutAndSaysSo) {
   EXPECT_FALSE(listed(program("many"), "many_00*", 100).cut);
 }
 
+TEST(List, DebugInformationAddsTheSourceLineIfItIsAskedFor) {
+  const auto answer = listed(program("names"), "aliased");
+  ASSERT_THAT(answer.functions, SizeIs(1));
+  EXPECT_THAT(answer.functions.front().file, testing::EndsWith("names.cpp"));
+  EXPECT_GT(answer.functions.front().line, 0U);
+  const Fd file = opened(program("names"));
+  const auto quick = make_elf_reader()->list(
+      {.fd = file.get(), .name = "names", .pattern = "aliased", .sources = false, .functions_max = 0});
+  ASSERT_TRUE(quick);
+  EXPECT_EQ(quick->functions.front().file, "");
+}
+
+TEST(List, InlinedCopiesAreCounted) {
+  const auto answer = listed(program("inlined"), "*");
+  EXPECT_TRUE(
+      std::any_of(answer.functions.begin(), answer.functions.end(), [](const Listed& one) { return one.inlined > 0; }));
+}
+
 TEST(List, NothingThatMatchesIsAnEmptyList) {
   EXPECT_THAT(listed(program("names"), "nothing_of_that_name").functions, IsEmpty());
 }
