@@ -4,11 +4,13 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <sstream>
+#include <sys/random.h>
 #include <unistd.h>
 #include <utility>
 
@@ -128,35 +130,6 @@ std::optional<std::pair<const char*, std::string>> place_of(const AttachArgument
   return std::nullopt;
 }
 
-Result<json> target_of(const AttachArguments& arguments) {
-  const auto place = place_of(arguments);
-  const bool processes = !arguments.pids.empty() || !arguments.exe.empty() || !arguments.comm.empty() || arguments.all;
-  json target = json::object();
-  std::string module = arguments.module;
-  std::string function = arguments.function;
-  if (const auto colon = module_colon(function); colon && module.empty()) {
-    module = function.substr(0, *colon);
-    function = function.substr(*colon + 1);
-    if (!processes) return json(absolute_module(module) + ":" + function);
-  }
-  if (!processes && module.empty()) {
-    return failure(usage("`" + (place ? place->second : function) + "` does not say in which processes",
-                         place ? "give --pid, --exe, --comm or --module"
-                               : "give --pid, --exe, --comm or --module, or write `MODULE:FUNCTION`"));
-  }
-  if (arguments.all && module.empty()) {
-    return failure(usage("--all needs a module", "add --module, as in `--module libc.so.6`"));
-  }
-  if (arguments.pids.size() == 1) target["pid"] = arguments.pids.front();
-  if (arguments.pids.size() > 1) target["pid"] = arguments.pids;
-  if (!arguments.exe.empty()) target["exe"] = absolute_exe(arguments.exe);
-  if (!arguments.comm.empty()) target["comm"] = arguments.comm;
-  if (!processes || arguments.all) target["all"] = true;
-  if (!module.empty()) target["module"] = absolute_module(module);
-  target[place ? place->first : "function"] = place ? place->second : function;
-  return target;
-}
-
 Result<json> labels_of(const std::vector<std::string>& labels) {
   json mapping = json::object();
   for (const std::string& label : labels) {
@@ -207,7 +180,50 @@ Result<json> instrument_of(const AttachArguments& arguments) {
   return instrument;
 }
 
+std::uint16_t random_suffix() {
+  std::uint16_t suffix = 0;
+  // Without randomness ids still differ by time; the daemon refuses one that is taken.
+  if (getrandom(&suffix, sizeof suffix, 0) != sizeof suffix) {
+    suffix = static_cast<std::uint16_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  }
+  return suffix;
+}
+
 }  // namespace
+
+Result<json> target_of(const AttachArguments& arguments) {
+  const auto place = place_of(arguments);
+  const bool processes = !arguments.pids.empty() || !arguments.exe.empty() || !arguments.comm.empty() || arguments.all;
+  json target = json::object();
+  std::string module = arguments.module;
+  std::string function = arguments.function;
+  if (const auto colon = module_colon(function); colon && module.empty()) {
+    module = function.substr(0, *colon);
+    function = function.substr(*colon + 1);
+    if (!processes) return json(absolute_module(module) + ":" + function);
+  }
+  if (!processes && module.empty()) {
+    return failure(usage("`" + (place ? place->second : function) + "` does not say in which processes",
+                         place ? "give --pid, --exe, --comm or --module"
+                               : "give --pid, --exe, --comm or --module, or write `MODULE:FUNCTION`"));
+  }
+  if (arguments.all && module.empty()) {
+    return failure(usage("--all needs a module", "add --module, as in `--module libc.so.6`"));
+  }
+  if (arguments.pids.size() == 1) target["pid"] = arguments.pids.front();
+  if (arguments.pids.size() > 1) target["pid"] = arguments.pids;
+  if (!arguments.exe.empty()) target["exe"] = absolute_exe(arguments.exe);
+  if (!arguments.comm.empty()) target["comm"] = arguments.comm;
+  if (!processes || arguments.all) target["all"] = true;
+  if (!module.empty()) target["module"] = absolute_module(module);
+  target[place ? place->first : "function"] = place ? place->second : function;
+  return target;
+}
+
+std::size_t function_start(std::string_view text) {
+  const auto colon = module_colon(text);
+  return colon ? *colon + 1 : 0;
+}
 
 std::string place_name(const AttachArguments& arguments) {
   if (!arguments.address.empty()) return "address." + arguments.address;
@@ -231,6 +247,10 @@ std::string probe_id(std::string_view function, std::uint16_t suffix) {
   id.resize(std::min(id.size(), limits::id_chars - 5));
   while (!id.empty() && id.back() == '-') id.pop_back();
   return (id.empty() ? "probe" : id) + hex.data();
+}
+
+std::string fresh_id(std::string_view function) {
+  return probe_id(function, random_suffix());
 }
 
 Result<json> buckets_of(const std::string& text) {

@@ -2,6 +2,7 @@
 // reader of specs.  Pure, but for exe paths, which are made absolute as the shell's user sees them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -46,11 +47,20 @@ struct AttachArguments {
 // `=`, buckets of no known form.
 [[nodiscard]] Result<nlohmann::json> spec_of(const AttachArguments& arguments);
 
+// The `target:` in it.  Fails as spec_of() does.
+[[nodiscard]] Result<nlohmann::json> target_of(const AttachArguments& arguments);
+
+// Where the function begins in `MODULE:FUNCTION`; 0 if there is no module.
+[[nodiscard]] std::size_t function_start(std::string_view text);
+
 // What metric and id are named after: "shop::Cart::checkout(int)", "python.line", "cart.cc.120", "address.0x1234".
 [[nodiscard]] std::string place_name(const AttachArguments& arguments);
 
 // "shop::Cart::checkout(int)" -> "shop_Cart_checkout": a Prometheus name without type and unit.
 [[nodiscard]] std::string metric_name(std::string_view function);
+
+// An id of the function's name that is hardly taken: probe_id() with a suffix by chance.
+[[nodiscard]] std::string fresh_id(std::string_view function);
 
 // "shop::Cart::checkout(int)", 0xbeef -> "shop-cart-checkout-beef".
 [[nodiscard]] std::string probe_id(std::string_view function, std::uint16_t suffix);

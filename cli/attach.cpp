@@ -1,7 +1,6 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <sys/random.h>
 
 #include "cli/fields.h"
 #include "cli/render.h"
@@ -12,23 +11,10 @@ namespace diagnose::cli {
 
 using nlohmann::json;
 
-namespace {
-
-std::uint16_t random_suffix() {
-  std::uint16_t suffix = 0;
-  // Without randomness ids still differ by time; the daemon refuses one that is taken.
-  if (getrandom(&suffix, sizeof suffix, 0) != sizeof suffix) {
-    suffix = static_cast<std::uint16_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-  }
-  return suffix;
-}
-
-}  // namespace
-
 Exit attach(const AttachArguments& arguments, const Settings& settings) {
   const auto spec = spec_of(arguments);
   if (!spec) return tell(Failure{.exit = Exit::usage, .errors = {spec.error()}}, settings);
-  const std::string id = arguments.id.empty() ? probe_id(place_name(arguments), random_suffix()) : arguments.id;
+  const std::string id = arguments.id.empty() ? fresh_id(place_name(arguments)) : arguments.id;
 
   std::optional<Interrupts> interrupts;
   if (arguments.follow) interrupts.emplace();

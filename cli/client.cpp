@@ -20,7 +20,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto answer_patience = std::chrono::seconds(60);  // a resolver may take 2 s, a detach of thousands longer
 constexpr timeval connect_patience{.tv_sec = 10, .tv_usec = 0};
 constexpr const char* start_it = "start it with `systemctl start diagnosed`, or give --socket";
 
@@ -47,14 +46,16 @@ Failure refusal(const std::string& method, const json& error) {
 
   const auto data = error.find("data");
   if (data == error.end() || !data->is_object()) {
-    failure.errors.push_back(Error{.what = method, .where = {}, .why = error.value("message", "refused"), .mend = {}});
+    failure.errors.emplace_back(
+        Error{.what = method, .where = {}, .why = error.value("message", "refused"), .mend = {}});
     return failure;
   }
   // A request with several faults gets them all told at once.
   if (const auto all = data->find("errors"); all != data->end() && all->is_array() && !all->empty()) {
-    for (const json& one : *all) failure.errors.push_back(control::error_from_json(one));
+    for (const json& one : *all) failure.errors.push_back(control::placed_error_from_json(one));
+    failure.all = control::error_from_json(*data);
   } else {
-    failure.errors.push_back(control::error_from_json(*data));
+    failure.errors.emplace_back(control::error_from_json(*data));
   }
   return failure;
 }
@@ -154,7 +155,7 @@ Outcome<json> Client::call(const std::string& method, const json& params) {
                                      .mend = "ask for less at a time"});
   }
   if (auto sent = send(line); !sent) return tl::unexpected(std::move(sent.error()));
-  const auto until = Clock::now() + answer_patience;
+  const auto until = Clock::now() + patience_;
   for (;;) {
     auto message = next_message();
     if (!message) return tl::unexpected(std::move(message.error()));
@@ -168,7 +169,8 @@ Outcome<json> Client::call(const std::string& method, const json& params) {
     }
     const auto woken = wait(until);
     if (!woken) return tl::unexpected(woken.error());
-    if (*woken == Woken::late) return gone("no answer to `" + method + "` within 60 s");
+    if (*woken == Woken::late)
+      return gone("no answer to `" + method + "` within " + std::to_string(patience_.count() / 1000) + " s");
     if (*woken == Woken::interrupted) {
       if (interrupts_ > 1) return tl::unexpected(Failure{.exit = Exit::interrupted, .errors = {}});
       continue;

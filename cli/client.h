@@ -21,6 +21,9 @@ class Client {
   // Notifications go to `receive` while call() and listen() wait.
   void on_notification(std::function<void(const nlohmann::json& params)> receive) { receive_ = std::move(receive); }
 
+  // How long call() waits for an answer; a minute unless told.
+  void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
+
   // The method's result.  The first interrupt does not end the wait, so that a probe just attached can be detached; the
   // second does.
   [[nodiscard]] Outcome<nlohmann::json> call(const std::string& method, const nlohmann::json& params);
@@ -45,6 +48,7 @@ class Client {
   std::string path_;
   int interrupt_fd_ = -1;
   int interrupts_ = 0;
+  std::chrono::milliseconds patience_ = std::chrono::minutes(1);  // a detach of thousands takes its time
   int last_id_ = 0;
   std::string input_;
   std::size_t taken_ = 0;     // bytes of `input_` already handed out

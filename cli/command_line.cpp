@@ -19,11 +19,14 @@ constexpr int pid_most = 1 << 22;  // PID_MAX_LIMIT, linux/threads.h
 // What options are read into; lives as long as the verb runs.
 struct Choices {
   Settings settings;
-  AttachArguments attach;
+  ExplainArguments explain;
+  AttachArguments& attach = explain.attach;  // one verb is used at a time
   std::vector<std::string> paths;
   std::vector<std::string> ids;
   std::string id;
   std::string lifespan;
+  std::string shell;
+  std::string line;
   bool all = false;
   std::function<Exit()> run;
 };
@@ -54,7 +57,8 @@ const CLI::Option* at_most_one(const std::vector<CLI::Option*>& options) {
   return first;
 }
 
-void add_attach_target(CLI::App& verb, AttachArguments& to) {
+// `function` is what stands for the function in the help.
+std::vector<CLI::Option*> add_processes(CLI::App& verb, AttachArguments& to, const std::string& function) {
   const std::vector<CLI::Option*> processes{
       verb.add_option("--pid", to.pids, "These processes")
           ->delimiter(',')
@@ -64,7 +68,14 @@ void add_attach_target(CLI::App& verb, AttachArguments& to) {
       verb.add_option("--exe", to.exe, "Those that run this program; a glob is allowed")->type_name("PATH"),
       verb.add_option("--comm", to.comm, "Those of this name")->type_name("NAME"),
       verb.add_flag("--all", to.all, "Every one that maps --module")};
-  for (CLI::Option* one : processes) one->group("Which processes (one of these, or FUNCTION as MODULE:FUNCTION)");
+  for (CLI::Option* one : processes) {
+    one->group("Which processes (one of these, or " + function + " as MODULE:" + function + ")");
+  }
+  return processes;
+}
+
+void add_attach_target(CLI::App& verb, AttachArguments& to) {
+  const auto processes = add_processes(verb, to, "FUNCTION");
   verb.add_option("--module", to.module, "The file that holds the place: soname, path or glob")->type_name("FILE");
   const std::vector<CLI::Option*> places{
       verb.add_option("FUNCTION", to.function,
@@ -100,6 +111,14 @@ void add_attach_instrument(CLI::App& verb, AttachArguments& to) {
       ->group("What to measure");
 }
 
+void add_attach_probe(CLI::App& verb, AttachArguments& to) {
+  verb.add_option("--id", to.id, "The probe's id [from the function's name]")->type_name("ID");
+  verb.add_option("--lifespan", to.lifespan, "10m, 90s, 2h, `500 hits`, forever [10m]")->type_name("D");
+  verb.add_option("--return", to.return_strategy, "How returns are seen: auto, trampoline, callers or sites")
+      ->type_name("M");
+  verb.add_option("--aggregate", to.aggregate, "Where values are folded: auto, kernel or events")->type_name("A");
+}
+
 void add_attach(CLI::App& app, Choices& choices) {
   AttachArguments& to = choices.attach;
   CLI::App& verb = add_verb(app, choices, "attach", "Attach a probe to a function of running processes",
@@ -108,12 +127,59 @@ void add_attach(CLI::App& app, Choices& choices) {
                             [&choices] { return attach(choices.attach, choices.settings); });
   add_attach_target(verb, to);
   add_attach_instrument(verb, to);
-  verb.add_option("--id", to.id, "The probe's id [from the function's name]")->type_name("ID");
-  verb.add_option("--lifespan", to.lifespan, "10m, 90s, 2h, `500 hits`, forever [10m]")->type_name("D");
-  verb.add_option("--return", to.return_strategy, "How returns are seen: auto, trampoline, callers or sites")
-      ->type_name("M");
-  verb.add_option("--aggregate", to.aggregate, "Where values are folded: auto, kernel or events")->type_name("A");
+  add_attach_probe(verb, to);
   verb.add_flag("--follow", to.follow, "Draw the histogram or print the records; detach at Ctrl-C");
+}
+
+void add_explain(CLI::App& app, Choices& choices) {
+  AttachArguments& to = choices.attach;
+  CLI::App& verb =
+      add_verb(app, choices, "explain", "What `attach` would do: sites, arguments, returns, price; attaches nothing",
+               "diagnosectl explain --pid 1234 shop::Cart::checkout --value elapsed\n"
+               "  diagnosectl explain --bpf specs/checkout.yaml",
+               [&choices] { return explain(choices.explain, choices.settings); });
+  add_attach_target(verb, to);
+  add_attach_instrument(verb, to);
+  add_attach_probe(verb, to);
+  verb.get_option("FUNCTION")->description("As FUNCTION of `attach`; or a spec file");
+  verb.add_flag("--bpf", choices.explain.bpf, "List the compiled programs");
+  verb.get_option("--sample")
+      ->description("Every Nth event only; a time: count calls for so long, by a probe of its own, to predict the cost")
+      ->type_name("1/N|TIME");
+}
+
+CLI::Validator shells() {
+  return {[](std::string& shell) {
+            const bool known = shell == "bash" || shell == "zsh" || shell == "fish";
+            return known ? std::string() : "`" + shell + "` is none of bash, zsh and fish";
+          },
+          ""};
+}
+
+void add_functions(CLI::App& app, Choices& choices) {
+  AttachArguments& to = choices.attach;
+  CLI::App& verb = add_verb(app, choices, "functions", "What could be probed: functions by name, with size and source",
+                            "diagnosectl functions --pid 1234 'shop::*'\n"
+                            "  diagnosectl functions /usr/lib/x86_64-linux-gnu/libc.so.6:'*alloc*'",
+                            [&choices] { return functions(choices.attach, choices.settings); });
+  const auto processes = add_processes(verb, to, "PATTERN");
+  verb.parse_complete_callback([processes] { at_most_one(processes); });
+  verb.add_option("--module", to.module, "Only this file: soname, path or glob")->type_name("FILE");
+  verb.add_option("PATTERN", to.function, "As FUNCTION of `attach`: a name, a glob or re:PATTERN")->required();
+}
+
+void add_completion(CLI::App& app, Choices& choices) {
+  CLI::App& verb = add_verb(app, choices, "completion",
+                            "Print the script that makes a shell complete verbs, options, ids, functions",
+                            "diagnosectl completion bash >/etc/bash_completion.d/diagnosectl",
+                            [&choices] { return completion(choices.shell); });
+  verb.add_option("SHELL", choices.shell, "bash, zsh or fish")->required()->check(shells());
+  // What those scripts ask.
+  CLI::App& asked = add_verb(app, choices, "complete", "What may follow", "diagnosectl complete bash 'diagnosectl at'",
+                             [&choices] { return complete(choices.shell, choices.line, choices.settings); });
+  asked.group("");
+  asked.add_option("SHELL", choices.shell)->required()->check(shells());
+  asked.add_option("LINE", choices.line)->required();
 }
 
 void add_others(CLI::App& app, Choices& choices) {
@@ -152,9 +218,38 @@ void add_others(CLI::App& app, Choices& choices) {
            [&choices] { return version(choices.settings); });
 }
 
+void describe(CLI::App& app, Choices& choices) {
+  app.set_version_flag("--version", std::string("diagnosectl " DIAGNOSE_VERSION));
+  app.require_subcommand(1);
+  app.footer(
+      "`diagnosectl VERB --help` shows the verb's options and an example.\n"
+      "Exit status: 0 done, 1 refused or failed, 2 usage, 3 no daemon.");
+  add_common(app, choices);
+  add_attach(app, choices);
+  add_explain(app, choices);
+  add_functions(app, choices);
+  add_others(app, choices);
+  add_completion(app, choices);
+}
+
+VerbShape shape_of(const CLI::App& app, const std::string& name) {
+  VerbShape shape{.name = name, .options = {}, .positionals = {}};
+  for (const CLI::Option* option : app.get_options([](const CLI::Option*) { return true; })) {
+    if (option->get_positional()) {
+      shape.positionals.push_back(option->get_name(true));
+      continue;
+    }
+    VerbShape::Option made{.names = {}, .takes_value = option->get_items_expected_max() > 0};
+    for (const std::string& one : option->get_lnames()) made.names.push_back("--" + one);
+    for (const std::string& one : option->get_snames()) made.names.push_back("-" + one);
+    shape.options.push_back(std::move(made));
+  }
+  return shape;
+}
+
 std::vector<std::string> verb_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {  // hidden ones too
     names.push_back(verb->get_name());
   }
   return names;
@@ -224,18 +319,22 @@ void parse_reversed(CLI::App& app, std::vector<std::string> arguments) {
 
 }  // namespace
 
+std::vector<VerbShape> verb_shapes() {
+  Choices choices;
+  CLI::App app;
+  describe(app, choices);
+  std::vector<VerbShape> shapes{shape_of(app, "")};
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); })) {
+    shapes.push_back(shape_of(*verb, verb->get_name()));
+  }
+  return shapes;
+}
+
 Parsed parse_command_line(std::vector<std::string> arguments, const std::string& default_socket) {
   const auto choices = std::make_shared<Choices>();
   choices->settings.socket = default_socket;
   CLI::App app("Measure functions of running programs, from outside.", "diagnosectl");
-  app.set_version_flag("--version", std::string("diagnosectl " DIAGNOSE_VERSION));
-  app.require_subcommand(1);
-  app.footer(
-      "`diagnosectl VERB --help` shows the verb's options and an example.\n"
-      "Exit status: 0 done, 1 refused or failed, 2 usage, 3 no daemon.");
-  add_common(app, *choices);
-  add_attach(app, *choices);
-  add_others(app, *choices);
+  describe(app, *choices);
 
   const std::vector<std::string> verbs = verb_names(app);
   const std::string word = first_word(arguments);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/complete.h"
 #include "cli/outcome.h"
 
 namespace diagnose::cli {
@@ -18,5 +19,8 @@ struct Parsed {
 
 // `arguments` without the program's name.  `default_socket` is used where --socket is not given.
 [[nodiscard]] Parsed parse_command_line(std::vector<std::string> arguments, const std::string& default_socket);
+
+// Every verb that help shows with its options, and diagnosectl itself under the empty name.
+[[nodiscard]] std::vector<VerbShape> verb_shapes();
 
 }  // namespace diagnose::cli

@@ -1,12 +1,14 @@
 // How a verb ends.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "control/protocol.h"
 
 namespace diagnose::cli {
 
@@ -14,7 +16,8 @@ enum class Exit : int { done = 0, refused = 1, usage = 2, no_daemon = 3, interru
 
 struct Failure {
   Exit exit = Exit::refused;
-  std::vector<Error> errors;  // empty: there is nothing to say
+  std::vector<control::PlacedError> errors;  // empty: there is nothing to say
+  std::optional<Error> all = {};             // all of them in one, for those who read JSON; none: each by itself
 };
 
 template <typename T>

@@ -37,6 +37,7 @@ void line(std::string& text, std::string_view key, const std::string& value) {
 
 std::string count_of(std::size_t count, std::string_view noun) {
   if (count == 1) return fmt::format("1 {}", noun);
+  if (noun.ends_with('y')) return fmt::format("{} {}ies", count, noun.substr(0, noun.size() - 1));
   return fmt::format("{} {}{}", count, noun, noun.ends_with('s') ? "es" : "s");
 }
 
@@ -148,6 +149,59 @@ void place_lines(std::string& text, const json& object, std::size_t sites_most, 
   line(text, "cost", price_text(object));
 }
 
+// What a moment's counting found, and what it says of the price.
+std::string sample_text(const json& sample) {
+  const auto rate = number_of(sample, "rate");
+  const auto overhead = number_of(sample, "overhead");
+  if (!rate || !overhead) return {};
+  std::string text =
+      fmt::format("{} calls a second, which would cost {:.3g} % of a core", value_text(*rate, ""), *overhead * 100);
+  if (const std::string why = text_of(sample, "why"); !why.empty()) text += " or more (" + why + ")";
+  return text;
+}
+
+// A table of the arguments, and the result, as debug information has them.
+std::string arguments_table(const json& function) {
+  Table table({{""}, {""}, {""}});
+  const auto row = [&](const std::string& name, const json& value) {
+    const std::string why = text_of(value, "why");
+    const std::string place = text_of(value, "place");
+    table.row({name, text_of(value, "type"), why.empty() ? place : why});
+  };
+  for (const json& argument : list_of(function, "arguments")) row(text_of(argument, "name"), argument);
+  const json& result = object_of(function, "result");
+  if (!text_of(result, "type").empty()) row("result", result);
+  return table.text("    ");
+}
+
+// Signatures, arguments with their places, and strategies where functions differ in them.
+std::string functions_lines(const json& explained) {
+  const json& functions = list_of(explained, "functions");
+  std::string text;
+  for (const json& function : functions) {
+    const std::string signature = text_of(function, "signature");
+    if (signature.empty()) continue;
+    const std::string file = text_of(function, "file");
+    line(text, "signature",
+         signature + (file.empty() ? "" : fmt::format("  {}:{:.0f}", file, number_of(function, "line").value_or(0))));
+    text += arguments_table(function);
+    if (const double inlined = number_of(function, "inlined").value_or(0); inlined > 0) {
+      line(text, "inlined", count_of(static_cast<std::size_t>(inlined), "copy") + " elsewhere in the file");
+    }
+    if (functions.size() > 1 && text_of(function, "strategy") != "none") {
+      line(text, "return", text_of(function, "strategy") + ": " + text_of(function, "why"));
+    }
+  }
+  for (const json& debug : list_of(explained, "debug")) {
+    if (!debug.contains("source") || !debug["source"].is_null()) continue;
+    const std::string missing = text_of(debug, "missing");
+    line(text, "debug",
+         fmt::format("{} has no debug information: arguments are arg0, arg1, ..{}", text_of(debug, "module"),
+                     missing.empty() || missing == text_of(debug, "module") ? "" : " (" + missing + ")"));
+  }
+  return text;
+}
+
 // A spec as it would stand in a file.  Recursion is bounded by the protocol's bound on nesting.
 void yaml_lines(std::string& text, const json& value, const std::string& indent) {
   for (const auto& [key, entry] : value.items()) {
@@ -201,6 +255,31 @@ std::string attach_text(const json& attached, const Style& style, Now now) {
   place_lines(text, attached, sites_shown_by_attach, processes_shown_by_attach);
   line(text, "expires", expires_text(attached, now));
   for (const json& note : list_of(attached, "note")) line(text, "note", scalar_text(note));
+  return text;
+}
+
+std::string explain_text(const json& explained, const Style& style, Now now) {
+  const std::string state = text_of(explained, "state");
+  std::string text =
+      fmt::format("{} would be {}\n", coloured(text_of(explained, "id"), "1", style), state_text(state, style));
+  place_lines(text, explained, list_of(explained, "sites").size(), processes_shown_by_attach);
+  line(text, "sampled", sample_text(object_of(explained, "sample")));
+  text += functions_lines(explained);
+  std::string programs;
+  for (const json& program : list_of(explained, "programs")) {
+    programs += fmt::format("{}{} {}", programs.empty() ? "" : ", ", text_of(program, "role"),
+                            value_text(number_of(program, "instructions").value_or(0), ""));
+  }
+  line(text, "programs", programs.empty() ? "" : programs + " instructions");
+  line(text, "expires", expires_text(explained, now));
+  for (const json& error : list_of(explained, "errors")) line(text, "error", text_of(error, "why"));
+  for (const json& note : list_of(explained, "note")) line(text, "note", scalar_text(note));
+  for (const json& program : list_of(explained, "programs")) {
+    const auto listing = program.find("listing");
+    if (listing == program.end() || !listing->is_string()) continue;
+    text += fmt::format("\n{}\n{}", coloured("program " + text_of(program, "role"), "1", style),
+                        listing->get_ref<const std::string&>());
+  }
   return text;
 }
 

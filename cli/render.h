@@ -17,6 +17,10 @@ using Now = std::chrono::system_clock::time_point;
 [[nodiscard]] std::string status_text(const nlohmann::json& status, const Style& style, Now now);
 [[nodiscard]] std::string apply_text(const nlohmann::json& applied);
 
+// One probe's explanation, and the listings of its programs where they are there.
+[[nodiscard]] std::string explain_text(const nlohmann::json& explained, const Style& style, Now now);
+[[nodiscard]] std::string functions_text(const nlohmann::json& functions);
+
 // One line for one record.
 [[nodiscard]] std::string event_text(const nlohmann::json& event, const Style& style);
 

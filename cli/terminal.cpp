@@ -22,19 +22,27 @@ sigset_t interrupt_signals() {
   return set;
 }
 
-}  // namespace
-
-Style style_of_stdout() {
+Style style_of(int fd) {
   Style style;
-  style.terminal = isatty(STDOUT_FILENO) != 0;
+  style.terminal = isatty(fd) != 0;
   const char* no_colour = std::getenv("NO_COLOR");
   style.colour = style.terminal && (no_colour == nullptr || *no_colour == '\0');
   winsize size{};
-  if (style.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
+  if (style.terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
     style.width = size.ws_col;
     style.rows = size.ws_row;
   }
   return style;
+}
+
+}  // namespace
+
+Style style_of_stdout() {
+  return style_of(STDOUT_FILENO);
+}
+
+Style style_of_stderr() {
+  return style_of(STDERR_FILENO);
 }
 
 Interrupts::Interrupts() {

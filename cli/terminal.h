@@ -17,6 +17,7 @@ struct Style {
 };
 
 [[nodiscard]] Style style_of_stdout();
+[[nodiscard]] Style style_of_stderr();
 
 // SIGINT and SIGTERM, taken out of the process's normal ways until destroyed, readable from fd().
 class Interrupts {

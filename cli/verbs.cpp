@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "cli/excerpt.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "control/protocol.h"
@@ -18,14 +19,18 @@ std::string line_of(const json& value) {
 
 }  // namespace
 
-void tell(const Error& error, const Settings& settings) {
-  const std::string line =
-      settings.json ? line_of({{"error", control::to_json(error)}}) : printable(error.text()) + "\n";
-  std::fwrite(line.data(), 1, line.size(), stderr);
+void tell(const control::PlacedError& placed, const Settings& settings) {
+  const std::string text = settings.json ? line_of({{"error", control::to_json(placed.error)}})
+                                         : printable(placed.error.text()) + "\n" + excerpt(placed, style_of_stderr());
+  std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
 Exit tell(const Failure& failure, const Settings& settings) {
-  for (const Error& error : failure.errors) tell(error, settings);
+  if (settings.json && failure.all) {
+    tell(*failure.all, settings);
+  } else {
+    for (const control::PlacedError& error : failure.errors) tell(error, settings);
+  }
   return failure.exit;
 }
 

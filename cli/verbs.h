@@ -32,15 +32,34 @@ struct Settings {
 [[nodiscard]] Exit renew(const std::string& id, const std::string& lifespan, const Settings& settings);
 [[nodiscard]] Exit version(const Settings& settings);
 
+// explain.cpp
+struct ExplainArguments {
+  // `function` may be a spec file, if nothing else is given; `sample` a time to count calls for.
+  AttachArguments attach;
+  bool bpf = false;
+};
+[[nodiscard]] Exit explain(const ExplainArguments& arguments, const Settings& settings);
+
+// functions.cpp
+[[nodiscard]] Exit functions(const AttachArguments& arguments, const Settings& settings);
+
+// completion.cpp
+// The script that makes SHELL (bash, zsh or fish) complete.
+[[nodiscard]] Exit completion(const std::string& shell);
+// What may stand where `line`, the command line up to the cursor, ends: one a line, and ":files" where files may.  Asks
+// the daemon where it must, says nothing of failures.
+[[nodiscard]] Exit complete(const std::string& shell, const std::string& line, const Settings& settings);
+
 // events.cpp
 [[nodiscard]] Exit events(const std::vector<std::string>& ids, const Settings& settings);
 
 // check.cpp
 [[nodiscard]] Exit check(const std::vector<std::string>& files, const Settings& settings);
 
-// Says what went wrong, as text or as {"error":{..}}, a line each; returns the exit status.
+// Says what went wrong, as {"error":{..}}, a line each, or as text: a line and, where the error has a place in a text,
+// that text with a caret under the place.  Returns the exit status.
 Exit tell(const Failure& failure, const Settings& settings);
-void tell(const Error& error, const Settings& settings);
+void tell(const control::PlacedError& error, const Settings& settings);
 
 void print_json(const nlohmann::json& value);
 

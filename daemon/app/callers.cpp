@@ -40,9 +40,10 @@ bool by_callers(const attach::Return& how) {
 
 }  // namespace
 
-void Callers::begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result) {
+void Callers::begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool rehearsal) {
   loaded_ = std::move(loaded);
   needs_result_ = needs_result;
+  rehearsal_ = rehearsal;
   callees_.clear();
   held_.clear();
   learnt_sites_.clear();
@@ -136,7 +137,7 @@ Status Callers::hold(const MappedFile& file, std::optional<pid_t> process, std::
   for (const target::Site& site : sites) {
     if (held.return_addresses.insert(raw(site.return_address)).second) fresh.push_back(site);
   }
-  if (fresh.empty()) return {};
+  if (fresh.empty() || rehearsal_) return {};
   auto links = attach::attach_sites(parts_.kernel, parts_.detacher, *loaded_, compile::ProgramRole::caller, fresh,
                                     *file.file, file.path, process);
   if (!links) {

@@ -25,8 +25,9 @@ class Callers {
  public:
   explicit Callers(Parts& parts) : parts_(parts) {}
 
-  // A life of the probe begins with its programs; `needs_result`: some instrument reads it at the return.
-  void begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result);
+  // A life of the probe begins with its programs; `needs_result`: some instrument reads it at the return.  In a
+  // `rehearsal` sites are found and no breakpoint is made.
+  void begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool rehearsal);
   // It is over: what to close.
   [[nodiscard]] std::vector<Fd> end();
 
@@ -111,6 +112,7 @@ class Callers {
   Parts& parts_;
   std::shared_ptr<attach::LoadedProbe> loaded_;
   bool needs_result_ = false;
+  bool rehearsal_ = false;
   std::vector<Callee> callees_;  // by number
   std::map<Place, Held> held_;
   std::map<FileKey, std::vector<target::Site>> learnt_sites_;  // of calls within the callee's own file

@@ -91,6 +91,15 @@ void Probe::arm() {
   publish();
 }
 
+void Probe::rehearse() {
+  rehearsal_ = true;
+  if (!check()) {
+    end(State::failed, "");
+  } else {
+    attach_now();
+  }
+}
+
 Status Probe::load(compile::Returns returns) {
   returns_ = returns;
   evaluation_ = *compiled_;
@@ -100,8 +109,9 @@ Status Probe::load(compile::Returns returns) {
   loaded_ = std::move(*loaded);
   const bool needs_result = std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
                                         [](const auto& instrument) { return instrument.uses_result; });
-  callers_.begin(loaded_, needs_result);
+  callers_.begin(loaded_, needs_result, rehearsal_);
   handed_over_ = false;
+  if (rehearsal_) return {};
   if (auto status = watch_threads(); !status) return status;
   return add_series();
 }
@@ -200,6 +210,7 @@ void Probe::forget_dead() {
 }
 
 void Probe::publish() {
+  if (rehearsal_) return;
   forget_dead();
   ProbeView view;
   view.target = spec_.target.text();

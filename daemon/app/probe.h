@@ -49,6 +49,9 @@ class Probe : public std::enable_shared_from_this<Probe> {
 
   // Takes the spec to work, or says in errors() why not.
   void arm();
+  // Resolves, compiles, loads and chooses as arm() does, for those who ask what that would do: no breakpoint is made,
+  // nothing is measured or published.  Such a probe is good for nothing else.
+  void rehearse();
   // Starts the lifespan again, from `spec.lastmodified`; a running probe keeps its counts.
   void renew(lifespan::Lifespan lifespan, lifespan::Clock::time_point lastmodified);
   // Ends it: nothing is measured from now on.  `gone` is called on the loop when the kernel has let go.
@@ -87,6 +90,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] std::vector<target::Process> processes() const;  // alive now
   [[nodiscard]] bool wants_return() const { return wants_return_; }
   [[nodiscard]] const Callers& callers() const { return callers_; }
+  [[nodiscard]] const compile::Plan& plan() const { return plan_; }
+  [[nodiscard]] const compile::Names& names() const { return names_; }
   // Every caller that was met is probed, and the exits of functions by callers are not any more.
   [[nodiscard]] bool handed_over() const { return handed_over_; }
   [[nodiscard]] std::optional<lifespan::Clock::time_point> expires() const;
@@ -139,6 +144,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   Status enable();
   std::vector<Error> attach_module(const target::Module& module);
   Status hold(const target::Module& module, std::optional<target::Process> process, std::optional<attach::Lease> lease);
+  [[nodiscard]] Result<attach::Attachment> put_breakpoints(const Grip& grip, std::optional<pid_t> process);
   [[nodiscard]] bool runs_as_read(const target::Module& module) const;
   [[nodiscard]] std::map<pid_t, bool> installed() const;
   [[nodiscard]] const Grip* grip_on(const target::Module& module, std::optional<pid_t> process) const;
@@ -193,6 +199,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   std::uint64_t slow_follower_ = 0;
   double last_price_ns_ = 0;
   Spending spending_;
+  bool rehearsal_ = false;
   unsigned lives_ = 0;    // how often it was armed
   bool armed_ = false;    // attached to what there was; programs that are loaded later start at once
   bool enabled_ = false;  // it has measured in this life

@@ -86,6 +86,7 @@ void Probe::attach_now() {
 }
 
 Status Probe::enable() {
+  if (rehearsal_) return {};
   if (!loaded_) {  // until a process comes
     schedule_end();
     return {};
@@ -190,8 +191,7 @@ Status Probe::hold(const target::Module& module, std::optional<target::Process> 
   made.module = module;
   made.processes = process ? std::vector{*process} : module.processes;
   if (auto status = choose_returns(made, process); !status) return status;
-  auto attachment = attach::attach(parts_.kernel, parts_.detacher, *loaded_, module, made.returns,
-                                   process ? std::optional(process->pid) : std::nullopt, !handed_over_);
+  auto attachment = put_breakpoints(made, process ? std::optional(process->pid) : std::nullopt);
   if (!attachment) return tl::unexpected(attachment.error());
   made.attachment = std::move(*attachment);
   for (const std::string& note : made.attachment.notes) add_note(note);
@@ -204,9 +204,22 @@ Status Probe::hold(const target::Module& module, std::optional<target::Process> 
   }
   for (const target::Process& one : made.processes) applied_[process_key(one)] = "";
   grips_.push_back(std::move(made));
+  if (rehearsal_) return {};
   if (process) watch(grips_.back());
   schedule_hand_over();
   return {};
+}
+
+Result<attach::Attachment> Probe::put_breakpoints(const Grip& grip, std::optional<pid_t> process) {
+  if (!rehearsal_) {
+    return attach::attach(parts_.kernel, parts_.detacher, *loaded_, grip.module, grip.returns, process, !handed_over_);
+  }
+  attach::Attachment attachment;
+  attachment.device = grip.module.device;
+  attachment.inode = grip.module.inode;
+  attachment.process = process;
+  attachment.file = grip.module.file;
+  return attachment;
 }
 
 }  // namespace diagnose::app

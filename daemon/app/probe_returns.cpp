@@ -67,7 +67,9 @@ Status Probe::watch_threads() {
 }
 
 void Probe::watch_unwinding(const target::Process& process) {
-  if (!wants_return_ || loaded_->program(compile::ProgramRole::unwind) < 0 || unwinding_.contains(process.pid)) return;
+  if (rehearsal_ || !wants_return_ || loaded_->program(compile::ProgramRole::unwind) < 0 ||
+      unwinding_.contains(process.pid))
+    return;
   std::vector<Fd>& links = unwinding_[process.pid];
   for (const Survey::Runtime& runtime : parts_.survey.runtimes(process)) {
     auto made = attach::attach_sites(parts_.kernel, parts_.detacher, *loaded_, compile::ProgramRole::unwind,

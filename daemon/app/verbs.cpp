@@ -1,10 +1,13 @@
 #include "app/verbs.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
+#include "app/explain.h"
+#include "app/functions.h"
+#include "app/sample.h"
 #include "app/shapes.h"
+#include "app/written.h"
 #include "attach/kernel.h"
 #include "spec/read.h"
 
@@ -40,47 +43,49 @@ bool is_true(const json& params, const char* key) {
   return found != params.end() && found->is_boolean() && found->get<bool>();
 }
 
-// A client wrote no file: instead of a column in our own JSON it is shown the text that stands there.
-std::string place_in(const std::string& text, const std::string& where) {
-  const std::size_t colon = where.rfind(':');
-  if (!where.starts_with(std::string(origin_attach) + ":") || colon == std::string::npos) return where;
-  const auto column = static_cast<std::size_t>(std::max(std::atoi(where.c_str() + colon + 1), 1));
-  // A text that ends too early is told at its closing quote.
-  const std::size_t begin = column < 2 ? std::string::npos : text.rfind('"', std::min(column, text.size()) - 2);
-  // Only a text that is a value: behind a colon, or in a list.
-  if (begin == std::string::npos || begin == 0 || std::string_view(":,[").find(text[begin - 1]) == std::string::npos) {
-    return "";
-  }
-  constexpr std::size_t shown_chars = 80;
-  const std::size_t end = std::min(text.find('"', begin + 1), begin + 1 + shown_chars);
-  return "`" + text.substr(begin + 1, end - begin - 1) + "`";
-}
-
-// All of them in one: a client that attaches is told once.
-Error joined(const std::vector<Error>& errors, const std::string& text) {
-  Error all = errors.front();
-  all.where = place_in(text, all.where);
-  for (std::size_t at = 1; at < errors.size(); ++at) {
-    Error next = errors[at];
-    next.where = place_in(text, next.where);
-    all.mend += (all.mend.empty() ? "" : "; ") + next.text();
-  }
-  return all;
-}
-
 std::vector<Error> errors_of(const std::vector<spec::Fault>& faults) {
   std::vector<Error> errors;
   for (const spec::Fault& fault : faults) errors.push_back(fault.error());
   return errors;
 }
 
+// The one probe that a client wrote in the place of a spec file.
+struct Wanted {
+  spec::Probe probe;
+  std::string text;  // JSON, as it was read
+};
+tl::expected<Wanted, control::Refusal> wanted_probe(const std::string& method, const json& params) {
+  const std::string id = string_of(params, "id");
+  const auto written = params.find("spec");
+  if (id.empty() || written == params.end() || !written->is_object()) {
+    return tl::unexpected<control::Refusal>(bad_parameters(method, "`id` and `spec` are needed"));
+  }
+  Wanted wanted;
+  wanted.text = json{{"probes", {{id, *written}}}}.dump();
+  spec::Document document = spec::read(wanted.text, origin_attach, lifespan::Clock::now());
+  if (!document.faults.empty()) {
+    return tl::unexpected(refusal(errors_of(document.faults), wanted.text, origin_attach));
+  }
+  if (document.probes.empty()) {
+    return tl::unexpected<control::Refusal>(bad_parameters(method, "the spec holds no probe"));
+  }
+  wanted.probe = std::move(document.probes.front());
+  return wanted;
+}
+
+control::Refusal why_failed(const std::string& method, const Probe& probe, const std::string& text) {
+  const std::vector<Error> none{bad_parameters(method, "it failed")};
+  return refusal(probe.errors().empty() ? none : probe.errors(), text, origin_attach);
+}
+
 }  // namespace
 
 bool Verbs::call(const std::string& method, const json& params, control::Connection& from, control::Reply reply) {
   static const std::map<std::string, Verb> verbs = {
-      {"attach", &Verbs::attach}, {"apply", &Verbs::apply},   {"detach", &Verbs::detach},
-      {"list", &Verbs::list},     {"status", &Verbs::status}, {"renew", &Verbs::renew},
-      {"events", &Verbs::events}, {"read", &Verbs::read},     {"version", &Verbs::version}};
+      {"attach", &Verbs::attach},   {"apply", &Verbs::apply},    {"detach", &Verbs::detach},
+      {"list", &Verbs::list},       {"status", &Verbs::status},  {"renew", &Verbs::renew},
+      {"events", &Verbs::events},   {"read", &Verbs::read},      {"functions", &Verbs::functions},
+      {"explain", &Verbs::explain}, {"version", &Verbs::version}};
   const auto verb = verbs.find(method);
   if (verb == verbs.end()) return false;
   (this->*verb->second)(params, from, std::move(reply));
@@ -118,37 +123,89 @@ Result<std::shared_ptr<Probe>> Verbs::named(const json& params) const {
 }
 
 void Verbs::attach(const json& params, control::Connection& from, control::Reply reply) {
-  const std::string id = string_of(params, "id");
-  const auto written = params.find("spec");
-  if (id.empty() || written == params.end() || !written->is_object()) {
-    reply(failure(bad_parameters("attach", "`id` and `spec` are needed")));
-    return;
-  }
-  const std::string text = json{{"probes", {{id, *written}}}}.dump();
-  const spec::Document document = spec::read(text, origin_attach, lifespan::Clock::now());
-  if (!document.faults.empty() || document.probes.empty()) {
-    reply(document.faults.empty() ? failure(bad_parameters("attach", "the spec holds no probe"))
-                                  : failure(joined(errors_of(document.faults), text)));
+  auto wanted = wanted_probe("attach", params);
+  if (!wanted) {
+    reply(tl::unexpected(std::move(wanted.error())));
     return;
   }
   const bool follow = is_true(params, "follow");
-  auto added = roster_.add(document.probes.front(), origin_attach, !follow);
+  auto added = roster_.add(wanted->probe, origin_attach, !follow);
   if (!added) {
     reply(tl::unexpected(added.error()));
     return;
   }
   const std::shared_ptr<Probe> probe = *added;
   if (probe->state() == State::failed) {
-    const Error why = probe->errors().empty() ? bad_parameters("attach", "it failed") : joined(probe->errors(), text);
+    auto why = why_failed("attach", *probe, wanted->text);
     roster_.detach({probe}, [] {});
-    reply(failure(why));
+    reply(tl::unexpected(std::move(why)));
     return;
   }
   if (follow) {
     bound_[from.number()].push_back(probe);
-    followers_.follow(from, {id});
+    followers_.follow(from, {wanted->probe.id});
   }
   reply(attach_shape(*probe, parts_.prices));
+}
+
+void Verbs::explain(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  if (params.contains("files")) {
+    reply(explain_files(params));
+    return;
+  }
+  auto wanted = wanted_probe("explain", params);
+  if (!wanted) {
+    reply(tl::unexpected(std::move(wanted.error())));
+    return;
+  }
+  const auto probe = std::make_shared<Probe>(wanted->probe, origin_attach, 0, parts_);
+  probe->rehearse();
+  if (probe->state() == State::failed) {
+    reply(tl::unexpected(why_failed("explain", *probe, wanted->text)));
+    return;
+  }
+  json shape = explain_shape(*probe, parts_, is_true(params, "bpf"));
+  const std::string sampled = string_of(params, "sample");
+  if (sampled.empty()) {
+    reply(std::move(shape));
+    return;
+  }
+  const auto time = lifespan::parse(sampled);
+  if (!time || !time->time || time->hits || *time->time > limits::sample_longest) {
+    reply(failure(
+        {.what = "sample `" + sampled + "`",
+         .where = "",
+         .why = "is no time of at most " + std::to_string(std::chrono::seconds(limits::sample_longest).count()) + " s",
+         .mend = "write `1s` or `10s`"}));
+    return;
+  }
+  sample(parts_, roster_, wanted->probe, *time->time, probe->price_ns(),
+         [reply = std::move(reply), shape = std::move(shape)](Result<json> taken) mutable {
+           if (taken) shape["sample"] = std::move(*taken);
+           reply(taken ? control::Answer(std::move(shape)) : control::Answer(tl::unexpected(taken.error())));
+         });
+}
+
+// Every probe of spec files: what each would do, or why it would not.
+json Verbs::explain_files(const json& params) {
+  json probes = json::array();
+  Applied failed;
+  for (const json& file : params.at("files")) {
+    if (!file.is_object()) continue;
+    const spec::Document document =
+        spec::read(string_of(file, "text"), string_of(file, "name"), lifespan::Clock::now());
+    for (const spec::Fault& fault : document.faults) failed.failed[fault.probe].push_back(fault.error());
+    for (const spec::Probe& spec : document.probes) {
+      const auto probe = std::make_shared<Probe>(spec, string_of(file, "name"), 0, parts_);
+      probe->rehearse();
+      if (probe->state() == State::failed) {
+        failed.failed[spec.id] = probe->errors();
+      } else {
+        probes.push_back(explain_shape(*probe, parts_, is_true(params, "bpf")));
+      }
+    }
+  }
+  return {{"probes", std::move(probes)}, {"failed", applied_shape(failed).at("failed")}};
 }
 
 void Verbs::apply(const json& params, control::Connection& /*from*/, control::Reply reply) {
@@ -267,6 +324,25 @@ void Verbs::read(const json& params, control::Connection& /*from*/, control::Rep
     parts_.drain();
     return reading_shape(parts_.registry.collect(probe->id()), *probe);
   }));
+}
+
+void Verbs::functions(const json& params, control::Connection& /*from*/, control::Reply reply) {
+  const auto target = params.find("target");
+  if (target == params.end()) {
+    reply(failure(bad_parameters("functions", "`target` is needed")));
+    return;
+  }
+  // There is one reader of targets, and it reads them in specs.
+  const json probe = {{"target", *target}, {"instrument", {{"type", "counter"}, {"name", "none"}}}};
+  const std::string text = json{{"probes", {{"functions", probe}}}}.dump();
+  const spec::Document document = spec::read(text, "functions", lifespan::Clock::now());
+  if (document.probes.empty()) {
+    reply(tl::unexpected(refusal(errors_of(document.faults), text, "functions")));
+    return;
+  }
+  const spec::Target& wanted = document.probes.front().target;
+  reply(is_true(params, "names") ? names_of(parts_.proc, parts_.reader, wanted)
+                                 : functions_of(parts_.proc, parts_.reader, wanted));
 }
 
 void Verbs::version(const json& /*params*/, control::Connection& /*from*/, control::Reply reply) {

@@ -32,6 +32,9 @@ class Verbs : public control::Service {
   void renew(const nlohmann::json& params, control::Connection& from, control::Reply reply);
   void events(const nlohmann::json& params, control::Connection& from, control::Reply reply);
   void read(const nlohmann::json& params, control::Connection& from, control::Reply reply);
+  void explain(const nlohmann::json& params, control::Connection& from, control::Reply reply);
+  [[nodiscard]] nlohmann::json explain_files(const nlohmann::json& params);
+  void functions(const nlohmann::json& params, control::Connection& from, control::Reply reply);
   void version(const nlohmann::json& params, control::Connection& from, control::Reply reply);
 
   [[nodiscard]] Result<std::shared_ptr<Probe>> named(const nlohmann::json& params) const;

@@ -37,7 +37,9 @@ struct SocketConnection::Pending {
   }
 
   void result(const json& value) { answer(id.is_null() ? std::string() : result_line(id, value)); }
-  void refuse(Code code, const Error& error) { answer(id.is_null() ? std::string() : error_line(id, code, error)); }
+  void refuse(Code code, const Refusal& refusal) {
+    answer(id.is_null() ? std::string() : error_line(id, code, refusal));
+  }
 
  private:
   void answer(std::string line) {
@@ -144,7 +146,7 @@ void SocketConnection::serve(std::string_view line) {
   }
   ++outstanding_;
   const auto pending = std::make_shared<Pending>(weak_from_this(), *request);
-  Reply reply = [pending](Result<json> result) {
+  Reply reply = [pending](Answer result) {
     if (result) {
       pending->result(*result);
     } else {

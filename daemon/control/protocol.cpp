@@ -108,10 +108,20 @@ std::string result_line(const json& id, const json& result) {
   return line_of({{"jsonrpc", "2.0"}, {"id", id}, {"result", result}});
 }
 
-std::string error_line(const json& id, Code code, const Error& error) {
-  return line_of({{"jsonrpc", "2.0"},
-                  {"id", id},
-                  {"error", {{"code", static_cast<int>(code)}, {"message", error.text()}, {"data", to_json(error)}}}});
+std::string error_line(const json& id, Code code, const Refusal& refusal) {
+  json told = to_json(refusal.error);
+  for (const PlacedError& one : refusal.each) {
+    json each = to_json(one.error);
+    if (one.column > 0) {
+      each["line"] = one.line;
+      each["column"] = one.column;
+    }
+    told["errors"].push_back(std::move(each));
+  }
+  return line_of(
+      {{"jsonrpc", "2.0"},
+       {"id", id},
+       {"error", {{"code", static_cast<int>(code)}, {"message", refusal.error.text()}, {"data", std::move(told)}}}});
 }
 
 std::string notification_line(const std::string& method, std::string_view params) {
@@ -131,6 +141,16 @@ Error error_from_json(const json& object) {
                .where = text_at(object, "where"),
                .why = text_at(object, "why"),
                .mend = text_at(object, "mend")};
+}
+
+PlacedError placed_error_from_json(const json& object) {
+  PlacedError placed = error_from_json(object);
+  if (!object.is_object()) return placed;
+  const auto column = object.find("column");
+  if (column == object.end() || !column->is_number_unsigned()) return placed;
+  placed.line = text_at(object, "line");
+  placed.column = column->get<std::size_t>();
+  return placed;
 }
 
 }  // namespace diagnose::control

@@ -33,7 +33,8 @@ class Connection {
 
 // Answers one request; may be called later, from the loop's thread.  After the client has gone it does nothing, and so
 // does a second call.  Dropped without a call, it answers that the request was given up.
-using Reply = std::function<void(Result<nlohmann::json>)>;
+using Answer = tl::expected<nlohmann::json, Refusal>;
+using Reply = std::function<void(Answer)>;
 
 class Service {
  public:

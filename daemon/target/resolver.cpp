@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -12,22 +10,10 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "target/module_pattern.h"
 
 namespace diagnose::target {
 namespace {
-
-bool is_glob(std::string_view pattern) {
-  return pattern.find_first_of("*?[") != std::string_view::npos;
-}
-
-bool is_plain_path(std::string_view pattern) {
-  return pattern.starts_with('/') && !is_glob(pattern);
-}
-
-std::string canonical(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
-  return resolved ? std::string(resolved.get()) : path;
-}
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
@@ -73,9 +59,7 @@ Missing missing(spec::PlaceBy place) {
 class Resolving {
  public:
   Resolving(const ProcFs& proc, FileReader& reader, const spec::Target& target, const Need& need)
-      : proc_(proc), reader_(reader), target_(target), need_(need) {
-    if (is_plain_path(target_.module)) module_path_ = canonical(target_.module);
-  }
+      : proc_(proc), reader_(reader), target_(target), need_(need), module_(target.module) {}
 
   // `follow`: a process that appeared later may lack the place without that being the target's fault.
   Result<Resolution> run(std::vector<Process> processes, bool follow);
@@ -94,7 +78,6 @@ class Resolving {
 
   File& file(pid_t pid, const Mapping& mapping);
   void read(File& file, const std::string& path);
-  [[nodiscard]] bool is_module(const Mapping& mapping) const;
   [[nodiscard]] Status resolve_process(const Process& process);
   [[nodiscard]] Status resolve_path(const std::string& path, bool is_executable);
   void take(File& file, const Mapping& mapping, const Process* process);
@@ -105,7 +88,7 @@ class Resolving {
   FileReader& reader_;
   const spec::Target& target_;
   Need need_;
-  std::string module_path_;
+  ModulePattern module_;
   std::map<Key, File> files_;
   Resolution result_;
 };
@@ -145,18 +128,6 @@ Resolving::File& Resolving::file(pid_t pid, const Mapping& mapping) {
   file.fd = std::make_shared<Fd>(std::move(*fd));
   read(file, mapping.path);
   return file;
-}
-
-bool Resolving::is_module(const Mapping& mapping) const {
-  const std::string& pattern = target_.module;
-  if (pattern.find('/') != std::string::npos) {
-    if (is_glob(pattern)) return ::fnmatch(pattern.c_str(), mapping.path.c_str(), FNM_PATHNAME) == 0;
-    return mapping.path == pattern || mapping.path == module_path_;
-  }
-  const std::string_view name = std::string_view(mapping.path).substr(mapping.path.rfind('/') + 1);
-  if (is_glob(pattern)) return ::fnmatch(pattern.c_str(), std::string(name).c_str(), 0) == 0;
-  // A soname is the file's name or the start of it: libstdc++.so.6 is libstdc++.so.6.0.30.
-  return name == pattern || (name.starts_with(pattern) && name[pattern.size()] == '.');
 }
 
 void Resolving::take(File& file, const Mapping& mapping, const Process* process) {
@@ -219,7 +190,7 @@ Status Resolving::resolve_process(const Process& process) {
   std::vector<std::pair<std::string, const File*>> searched;
   std::vector<std::pair<File*, const Mapping*>> found;
   for (const Mapping& mapping : *mappings) {
-    if (!target_.module.empty() && !is_module(mapping)) continue;
+    if (!module_.matches(mapping.path)) continue;
     File& candidate = file(process.pid, mapping);
     searched.emplace_back(mapping.path, &candidate);
     if (candidate.module || (candidate.answer && !candidate.answer->functions.empty())) {

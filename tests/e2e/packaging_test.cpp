@@ -27,10 +27,12 @@ TEST(Packaging, InstallPutsEverythingInItsPlaceAndKeepsChangedSettings) {
   const Ended ended = run(install);
   ASSERT_EQ(ended.status, 0) << ended.err;
   const auto root = folder.path();
-  for (const char* path : {"usr/sbin/diagnosed", "usr/bin/diagnosectl", "usr/lib/systemd/system/diagnosed.service",
-                           "usr/lib/sysusers.d/diagnose.conf", "usr/lib/tmpfiles.d/diagnose.conf",
-                           "usr/share/doc/diagnose/examples/demo.yaml", "usr/share/doc/diagnose/README.md",
-                           "usr/share/doc/diagnose/LICENSE"}) {
+  for (const char* path :
+       {"usr/sbin/diagnosed", "usr/bin/diagnosectl", "usr/lib/systemd/system/diagnosed.service",
+        "usr/lib/sysusers.d/diagnose.conf", "usr/lib/tmpfiles.d/diagnose.conf",
+        "usr/share/doc/diagnose/examples/demo.yaml", "usr/share/doc/diagnose/README.md",
+        "usr/share/doc/diagnose/LICENSE", "usr/share/bash-completion/completions/diagnosectl",
+        "usr/share/zsh/vendor-completions/_diagnosectl", "usr/share/fish/vendor_completions.d/diagnosectl.fish"}) {
     EXPECT_TRUE(std::filesystem::exists(root / path)) << path << "\n" << ended.out;
   }
   std::filesystem::path settings;

@@ -53,6 +53,8 @@ TEST(Check, AnExpressionsFaultIsToldWithItsPlace) {
   const Ended ended = check(folder, spec_text("x", "pid: 1, function: f", "type: counter, name: x, value: arg0 +"));
   EXPECT_EQ(ended.status, 1);
   EXPECT_THAT(said(ended), ContainsRegex("spec.yaml:4:[0-9]+: "));
+  EXPECT_THAT(said(ended), HasSubstr("\n    instrument: {type: counter, name: x, value: arg0 +}\n"
+                                     "                                                      ^\n"));
 }
 
 TEST(Check, AGoodFileIsStatus0) {
@@ -136,7 +138,9 @@ class Refusals : public ::testing::Test {
     command.insert(command.end(), {"--type", "counter", "--name", "x", "--id", "refused"});
     const Ended ended = daemon_.ctl(command);
     EXPECT_EQ(ended.status, 1) << ended.out << ended.err;
-    EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << "one line, not this: " << ended.err;
+    // One line; where the error has a place in a text, that text and a caret under the place.
+    const auto lines = std::count(ended.err.begin(), ended.err.end(), '\n');
+    EXPECT_EQ(lines, ended.err.ends_with("^\n") ? 3 : 1) << ended.err;
     EXPECT_EQ(daemon_.state_of("refused"), "") << "a refused attach leaves nothing";
     EXPECT_TRUE(links_of(daemon_.pid()).empty());
     return ended.err;
@@ -183,6 +187,27 @@ TEST_F(Refusals, AMalformedExpression) {
   EXPECT_THAT(refusal({"--pid", std::to_string(program.pid()), "work", "--where", "arg0 >"}),
               ::testing::AnyOf(HasSubstr("--where"), HasSubstr("arg0 >")))
       << "the user wrote no file: the option or its text is the place";
+}
+
+TEST_F(Refusals, AnErrorInAnExpressionIsShownWithACaretUnderThePlace) {
+  const Program program({"threads", "1", "1"});
+  const std::string pid = std::to_string(program.pid());
+  EXPECT_THAT(refusal({"--pid", pid, "work", "--where", "arg0 > nosuch"}),
+              HasSubstr("\n    arg0 > nosuch\n           ^\n"));
+  EXPECT_THAT(refusal({"--pid", pid, "work", "--where", "comm == \"a\\\"b\" && nosuch"}),
+              HasSubstr("\n    comm == \"a\\\"b\" && nosuch\n                      ^\n"));
+  const Ended json = daemon_.ctl({"attach", "--pid", pid, "work", "--where", "arg0 > nosuch", "--json"});
+  EXPECT_EQ(std::count(json.err.begin(), json.err.end(), '\n'), 1) << json.err;
+  EXPECT_EQ(nlohmann::json::parse(json.err).at("error").at("where"), "`arg0 > nosuch`");
+}
+
+TEST_F(Refusals, AnErrorInAnAppliedFileIsShownWithItsLineAndACaret) {
+  const Program program({"threads", "1", "1"});
+  const TemporaryFolder folder;
+  write_file(folder.file("x.yaml"), spec_text("x", at(program.pid(), "work"), "type: counter, name: x, value: nosuch"));
+  const Ended ended = daemon_.ctl({"apply", folder.file("x.yaml")});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, ContainsRegex("x.yaml:4:[0-9]+: .*\n    instrument: .*value: nosuch}\n +\\^\n"));
 }
 
 TEST_F(Refusals, AnUnknownTypeWithTheKnownOnes) {

@@ -17,7 +17,8 @@ Parsed parse(const std::string& line) {
 }
 
 TEST(CommandLine, EveryVerbHasHelpWithAnExample) {
-  for (const char* verb : {"attach", "apply", "detach", "list", "status", "renew", "events", "check", "version"}) {
+  for (const char* verb : {"attach", "apply", "detach", "list", "status", "renew", "events", "check", "version",
+                           "explain", "functions", "completion"}) {
     const Parsed parsed = parse(std::string(verb) + " --help");
     EXPECT_EQ(parsed.exit, Exit::done);
     EXPECT_FALSE(parsed.run);
