@@ -53,7 +53,7 @@ Status Probe::check() {
   mentions_ = compile::mentions_of(spec_);
   wants_return_ = mentions_.end;
   if (wants_description()) return {};
-  compile::Evaluated evaluated = compile::evaluate(spec_);
+  compile::Evaluated evaluated = compile::evaluate(spec_, {.may_sleep = parts_.kernel.uprobe_multi});
   if (!evaluated.faults.empty()) return refuse(evaluated.faults);
   compiled_ = std::move(evaluated.probe);
   return {};
@@ -62,7 +62,7 @@ Status Probe::check() {
 // Positions of arguments and the result's register are known without, but not their types, nor which are in an xmm
 // register.
 bool Probe::wants_description() const {
-  return names_.any || mentions_.arguments || mentions_.result;
+  return names_.any || names_.typed;
 }
 
 Result<target::Resolution> Probe::resolve(const target::Process* process) {
@@ -120,7 +120,8 @@ void Probe::compile_module(target::Module& module, const target::DebugInfo& desc
         spec_, {.abi = abi,
                 .debug = known ? &description : nullptr,
                 .place = known ? static_cast<std::size_t>(place - description.places.begin()) : 0,
-                .site = function.sites.empty() ? std::nullopt : std::optional(function.sites.front().address)});
+                .site = function.sites.empty() ? std::nullopt : std::optional(function.sites.front().address),
+                .may_sleep = parts_.kernel.uprobe_multi});
     for (const spec::Fault& fault : evaluated.faults) {
       Error error = fault.error();
       if (!known && !description.missing.empty()) error.why += " (" + description.missing + ")";

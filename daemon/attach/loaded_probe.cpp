@@ -145,7 +145,8 @@ Status LoadedProbe::load_programs(const Kernel& kernel, const compile::Plan& pla
     if (linked == nullptr) continue;
     const LinkKind kind = role == compile::ProgramRole::session ? LinkKind::session : LinkKind::plain;
     const bool at_breakpoints = role != compile::ProgramRole::thread_end;
-    auto program = load_program(*linked, stencils, id, role, at_breakpoints ? attach_type(kernel, kind) : 0);
+    auto program = load_program(*linked, stencils, id, role, at_breakpoints ? attach_type(kernel, kind) : 0,
+                                at_breakpoints && plan.may_sleep ? BPF_F_SLEEPABLE : 0);
     if (!program) return tl::unexpected(program.error());
     programs_[number] = std::move(*program);
   }
@@ -187,8 +188,8 @@ const LoadedProbe::Map* LoadedProbe::find(MapRole role, int instrument) const {
 }
 
 Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compile::Stencils& stencils,
-                                     const std::string& id, compile::ProgramRole role,
-                                     std::uint32_t attach_type) const {
+                                     const std::string& id, compile::ProgramRole role, std::uint32_t attach_type,
+                                     std::uint32_t flags) const {
   std::vector<bpf_insn> instructions = linked.instructions;
   for (const auto& use : linked.maps) {
     const bool per_instrument = use.role == MapRole::series || use.role == MapRole::gauges;
@@ -201,6 +202,7 @@ Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compil
   }
   auto options = sized<bpf_prog_load_opts>();
   options.expected_attach_type = static_cast<bpf_attach_type>(attach_type);
+  options.prog_flags = flags;
   const bpf_prog_type type =
       role == compile::ProgramRole::thread_end ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_KPROBE;
   std::vector<bpf_func_info> functions;

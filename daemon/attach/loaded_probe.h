@@ -85,8 +85,8 @@ class LoadedProbe {
   [[nodiscard]] Status load_programs(const Kernel& kernel, const compile::Plan& plan, const compile::Stencils& stencils,
                                      const std::string& id);
   [[nodiscard]] Result<Fd> load_program(const compile::Linked& linked, const compile::Stencils& stencils,
-                                        const std::string& id, compile::ProgramRole role,
-                                        std::uint32_t attach_type) const;
+                                        const std::string& id, compile::ProgramRole role, std::uint32_t attach_type,
+                                        std::uint32_t flags) const;
   [[nodiscard]] const Map* find(compile::MapRole role, int instrument = -1) const;
   [[nodiscard]] Status map_control(std::uint32_t number, std::uint64_t records_per_second);
   [[nodiscard]] Result<InstrumentWords> read_series(const Map& map, const compile::InstrumentPlan& plan) const;

@@ -24,6 +24,7 @@ enum class BpfCall : std::int32_t {
   get_current_cgroup_id = 80,
   probe_read_user = 112,
   probe_read_user_str = 114,
+  copy_from_user = 148,  // sleepable programs only
 };
 
 class Assembler {

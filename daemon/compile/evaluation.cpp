@@ -11,6 +11,7 @@
 #include "compile/emit.h"
 #include "compile/lower.h"
 #include "compile/parse.h"
+#include "compile/sleepable.h"
 
 namespace diagnose::compile {
 namespace {
@@ -379,7 +380,9 @@ Evaluated evaluate(const spec::Probe& probe, const Subject& subject) {
   Subject about = subject;
   if (probe.target.place_by != spec::PlaceBy::function) about.abi = Abi::none;
   Types types(about.debug);
-  return evaluated(probe, {.subject = about, .offline = false, .types = types});
+  Evaluated made = evaluated(probe, {.subject = about, .offline = false, .types = types});
+  if (subject.may_sleep && made.faults.empty()) let_sleep(made.probe);
+  return made;
 }
 
 }  // namespace diagnose::compile

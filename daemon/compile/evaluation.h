@@ -90,6 +90,8 @@ struct ProbeEvaluation {
   std::uint16_t entry_registers = 0;
   // Some instrument reads rdx at the return: known at exits and to a trampoline, not at callers.
   bool uses_result_high = false;
+  // Some function brings in memory that is not resident: the programs must be loaded as sleepable ones.
+  bool may_sleep = false;
 };
 
 // The function, or other place, that a probe measures.
@@ -101,6 +103,7 @@ struct Subject {
   // Where the breakpoint at the entry stands, once it is placed: globals are reached from there.  Without it the code
   // of globals is wrong, but everything else about the answer holds.
   std::optional<LinkAddress> site = {};
+  bool may_sleep = false;  // the kernel takes sleepable programs (with uprobe_multi, 6.6)
 };
 
 // What expressions mention that only debug information can tell, for target::DescribeRequest.

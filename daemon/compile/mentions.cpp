@@ -1,19 +1,11 @@
 #include "compile/mentions.h"
 
-#include <algorithm>
-#include <string_view>
-
 namespace diagnose::compile {
 namespace {
 
 void walk(const Node& node, const std::function<void(const Node&)>& visit) {
   visit(node);
   for (const auto& child : node.children) walk(*child, visit);
-}
-
-bool is_argument(std::string_view name) {
-  return name.size() > 3 && name.starts_with("arg") &&
-         std::all_of(name.begin() + 3, name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 bool wants_end(const spec::Instrument& instrument, bool mentions_end) {
@@ -40,8 +32,6 @@ Mentions mentions_of(const spec::Probe& probe) {
     bool ends = false;
     each_node(instrument, [&](const Node& node) {
       if (node.kind != NodeKind::name) return;
-      all.arguments = all.arguments || is_argument(node.text);
-      all.result = all.result || node.text == "result";
       ends = ends || node.text == "result" || node.text == "elapsed" || node.text == "error";
     });
     all.end = all.end || wants_end(instrument, ends);

@@ -9,9 +9,7 @@
 namespace diagnose::compile {
 
 struct Mentions {
-  bool end = false;        // some instrument wants the end of calls
-  bool arguments = false;  // by position: arg0, arg1, ..
-  bool result = false;
+  bool end = false;  // some instrument wants the end of calls
 };
 [[nodiscard]] Mentions mentions_of(const spec::Probe& probe);
 

@@ -270,6 +270,7 @@ Plan plan(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Ste
           const Returns& returns) {
   Plan made;
   made.ledger_words = LEDGER_FIXED_WORDS;
+  made.may_sleep = evaluation.may_sleep;
   made.records_per_second = probe.limits.records_per_second;
   Frames frames{.returns = returns};
   const auto most = std::min<std::size_t>(returns.frames_max, probe.limits.frames);

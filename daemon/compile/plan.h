@@ -72,7 +72,8 @@ struct Plan {
   std::vector<MapPlan> maps;  // all but the shared ones (records, zeros, processes)
   std::vector<InstrumentPlan> instruments;
   std::uint32_t ledger_words = 0;
-  bool records = false;  // some instrument sends records
+  bool records = false;    // some instrument sends records
+  bool may_sleep = false;  // programs at breakpoints are loaded as sleepable ones
   std::uint64_t records_per_second = limits::records_per_second;
 
   [[nodiscard]] const Linked* program(ProgramRole role) const;  // nullptr: none

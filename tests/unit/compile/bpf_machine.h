@@ -295,6 +295,7 @@ class BpfMachine {
         answer = cgroup;
         break;
       case 112:
+      case 148:
         answer = read_user(false);
         break;
       case 114:
