@@ -64,6 +64,7 @@ struct Daemon::Impl {
   target::ProcFs proc;
   std::unique_ptr<target::Resolver> resolver;
   std::unique_ptr<Survey> survey;
+  std::unique_ptr<target::Symbols> symbols;
   std::unique_ptr<compile::Stencils> stencils;
   std::unique_ptr<attach::Detacher> detacher;
   metrics::Registry registry;
@@ -136,6 +137,7 @@ Status Daemon::Impl::build_kernel() {
   detacher = std::make_unique<attach::Detacher>();
   resolver = std::make_unique<target::Resolver>(proc, *reader);
   survey = std::make_unique<Survey>(proc, *reader);
+  symbols = std::make_unique<target::Symbols>(proc, *reader);
   if (!options.settings.state.empty()) {
     auto opened = state::Store::open(options.settings.state);
     if (!opened) return tl::unexpected(opened.error());
@@ -152,6 +154,7 @@ Status Daemon::Impl::build_kernel() {
                                         .reader = *reader,
                                         .resolver = *resolver,
                                         .survey = *survey,
+                                        .symbols = *symbols,
                                         .stencils = *stencils,
                                         .detacher = *detacher,
                                         .kernel = *kernel,

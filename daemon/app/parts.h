@@ -16,6 +16,7 @@
 #include "metrics/registry.h"
 #include "state/tombstones.h"
 #include "target/resolver.h"
+#include "target/symbols.h"
 
 namespace diagnose::app {
 
@@ -30,6 +31,7 @@ struct Parts {
   target::FileReader& reader;
   target::Resolver& resolver;
   Survey& survey;
+  target::Symbols& symbols;
   compile::Stencils& stencils;
   attach::Detacher& detacher;
   attach::Kernel kernel;

@@ -34,10 +34,28 @@ std::string message_of(const spec::Message& message, const std::vector<std::pair
   return text;
 }
 
-void fill_columns(event::Record& record, const compile::Evaluation& evaluation, std::span<const std::byte> payload) {
+// Addresses by the names that they have in their process now: when somebody reads them it may be gone.
+event::Value named(event::Value value, pid_t pid, target::Symbols& symbols) {
+  using Kind = target::Symbols::Kind;
+  if (const auto* code = std::get_if<event::Address>(&value)) {
+    return symbols.name(pid, MemoryAddress{code->address}, Kind::return_address);
+  }
+  const auto* stack = std::get_if<event::Stack>(&value);
+  if (stack == nullptr) return value;
+  std::vector<MemoryAddress> addresses;
+  for (const std::uint64_t address : stack->addresses) addresses.push_back(MemoryAddress{address});
+  std::vector<Kind> kinds(addresses.size(), Kind::return_address);
+  if (!kinds.empty()) kinds.front() = Kind::instruction;  // the breakpoint's own
+  std::string text;
+  for (const std::string& name : symbols.names(pid, addresses, kinds)) text += (text.empty() ? "" : ";") + name;
+  return text;
+}
+
+void fill_columns(event::Record& record, const compile::Evaluation& evaluation, std::span<const std::byte> payload,
+                  target::Symbols& symbols) {
   for (std::size_t at = 0; at < evaluation.payload.columns.size(); ++at) {
     const event::Column& column = evaluation.payload.columns[at];
-    event::Value value = event::value_of(column, payload);
+    event::Value value = named(event::value_of(column, payload), record.pid, symbols);
     if (at < evaluation.key.columns.size()) {
       record.labels.emplace_back(column.name, event::text_of(value));
     } else if (static_cast<std::int64_t>(column.offset) == evaluation.payload_value_offset) {
@@ -70,7 +88,7 @@ std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chron
   record.pid = static_cast<pid_t>(raw.tgid);
   record.tid = static_cast<pid_t>(raw.tid);
   record.comm = raw.comm;
-  fill_columns(record, evaluation, raw.payload);
+  fill_columns(record, evaluation, raw.payload, parts_.symbols);
   if (instrument.message) record.message = cut(message_of(*instrument.message, record.fields), instrument.max_chars);
   return record;
 }
