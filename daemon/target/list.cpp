@@ -44,18 +44,19 @@ std::vector<const Symbol*> chosen(const ElfImage& image, const std::optional<Fun
   return symbols;
 }
 
-// What debug information adds.
+// Where the functions are declared, as far as the debug information is read for it.
 void find_sources(const ListRequest& request, ListAnswer& answer) {
   const auto file = DwarfFile::open(request.fd, request.debug_fds, answer.build_id);
   if (!file) return;
   DwarfUnits units(file->get());
   for (Listed& listed : answer.functions) {
+    if (units.looks() > limits::debug_entries) break;
     const DwarfFunction* function = units.function_at(listed.address);
-    if (function == nullptr) continue;
+    if (function == nullptr || function->entry != listed.address) continue;
     SourcePlace place = declared_at(function->die);
     listed.file = std::move(place.file);
     listed.line = place.line;
-    listed.inlined = units.inlined_copies(function->die);
+    if (answer.functions.size() <= limits::counted_copies) listed.inlined = units.inlined_copies(function->die);
   }
 }
 
