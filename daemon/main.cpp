@@ -71,12 +71,13 @@ int main(int argc, char** argv) {
   if (!state.empty()) settings.state = state;
   if (check) return diagnose::app::check(settings);
 
+  auto stored = diagnose::state::take_stored();
   raise_descriptor_limit();
   diagnose::app::Daemon::block_signals();
   const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
   diagnose::Log log(settings.log_level, to_journal);
-  auto daemon =
-      diagnose::app::Daemon::start({.settings = settings, .config = config, .version = DIAGNOSE_VERSION}, log);
+  auto daemon = diagnose::app::Daemon::start(
+      {.settings = settings, .config = config, .version = DIAGNOSE_VERSION, .stored = std::move(stored)}, log);
   if (!daemon) {
     std::cerr << "diagnosed: " << daemon.error().text() << "\n";
     return 1;

@@ -43,6 +43,11 @@ void Spending::restart(BootClock::time_point at) {
   looked_ = at;
 }
 
+void Spending::resume(std::uint64_t hits, double seconds) {
+  hits_ = hits_looked_ = hits;
+  seconds_ = seconds_looked_ = seconds;
+}
+
 double Spending::seconds_at(std::uint64_t hits) const {
   return seconds_ + static_cast<double>(hits > hits_ ? hits - hits_ : 0) * price_ns_ * 1e-9;
 }

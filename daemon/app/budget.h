@@ -24,6 +24,8 @@ class Spending {
  public:
   // The programs are new: hits start at zero.
   void restart(BootClock::time_point at);
+  // They have been at work before: so many hits, which have cost so much.
+  void resume(std::uint64_t hits, double seconds);
   // So many hits since then; those that are new cost the price set last.  Counts never go back.
   void count(std::uint64_t hits);
   // What each hit costs from now on.

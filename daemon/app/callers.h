@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app/handover.h"
 #include "app/parts.h"
 #include "app/survey.h"
 #include "attach/attachment.h"
@@ -30,6 +31,10 @@ class Callers {
   void begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool rehearsal);
   // It is over: what to close.
   [[nodiscard]] std::vector<Fd> end();
+
+  // From one daemon to the next; behind begin() and settle().
+  [[nodiscard]] HandedCallers leave(Outgoing& outgoing) const;
+  void take_over(const HandedCallers& left, Incoming& descriptors);
 
   // Numbers the functions of `module`; the same function always gets the same number.
   void number(const target::Module& module, std::span<attach::Return> returns);
@@ -59,24 +64,11 @@ class Callers {
   // The dearest site behind a call.
   [[nodiscard]] target::Cost dearest() const { return dearest_; }
   // All sites, one for each file and return address.
-  struct Shown {
-    std::string path;
-    std::string in;  // the symbol that calls
-    target::Site site;
-  };
+  using Shown = HandedCallers::Shown;
   [[nodiscard]] const std::vector<Shown>& shown() const { return shown_; }
 
  private:
-  using FileKey = std::pair<dev_t, ino_t>;
-  struct Callee {
-    std::uint16_t number = 0;
-    FileKey file;
-    LinkAddress low{};          // of the function
-    LinkAddress entry{};        // of the entry's breakpoint
-    FileOffset entry_offset{};  // the same in the file
-    std::vector<std::string> symbols;
-    std::string name;
-  };
+  using Callee = HandedCallers::Callee;
   struct Met {
     pid_t pid = 0;
     MemoryAddress return_address{};

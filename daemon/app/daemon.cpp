@@ -67,6 +67,7 @@ struct Daemon::Impl {
   std::unique_ptr<target::Symbols> symbols;
   std::unique_ptr<compile::Stencils> stencils;
   std::unique_ptr<attach::Detacher> detacher;
+  Inheritance inheritance;
   metrics::Registry registry;
   OwnSeries own;
   std::optional<state::Store> store;
@@ -89,6 +90,7 @@ struct Daemon::Impl {
 
   Status build();
   Status build_kernel();
+  Status load_stencils();
   Status build_front();
   Status catch_signals();
   void changed();
@@ -97,6 +99,9 @@ struct Daemon::Impl {
   void tell(Probe& probe, const spec::Instrument& instrument, const event::Record& record);
   void reload();
   void stop();
+  void stop_or_leave();
+  [[nodiscard]] Status leave();
+  void detach_all();
 };
 
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -122,8 +127,9 @@ Status Daemon::Impl::build() {
   if (auto status = build_kernel(); !status) return status;
   if (auto status = build_front(); !status) return status;
   if (auto status = catch_signals(); !status) return status;
-  roster->restore();
+  roster->restore(std::move(inheritance));
   folders->watch(options.settings.specs);
+  roster->settle_inheritance();
   ready = true;
   return {};
 }
@@ -131,10 +137,8 @@ Status Daemon::Impl::build() {
 Status Daemon::Impl::build_kernel() {
   auto kernel = attach::Kernel::detect();
   if (!kernel) return tl::unexpected(kernel.error());
-  auto loaded = compile::Stencils::load();
-  if (!loaded) return tl::unexpected(loaded.error());
-  stencils = std::move(*loaded);
   detacher = std::make_unique<attach::Detacher>();
+  if (auto status = load_stencils(); !status) return status;
   resolver = std::make_unique<target::Resolver>(proc, *reader);
   survey = std::make_unique<Survey>(proc, *reader);
   symbols = std::make_unique<target::Symbols>(proc, *reader);
@@ -189,6 +193,29 @@ Status Daemon::Impl::build_kernel() {
   return {};
 }
 
+// With the shared maps of the daemon before, if it left any: its programs write to those.
+Status Daemon::Impl::load_stencils() {
+  if (!options.stored.descriptors.empty()) {
+    if (auto handover = read_handover(options.stored.text)) {
+      inheritance = Inheritance(std::move(*handover), std::move(options.stored.descriptors));
+    } else {
+      log.warning(handover.error().text());
+      detacher->detach(std::move(options.stored.descriptors), [] {});
+    }
+    options.stored = {};
+  }
+  auto loaded = compile::Stencils::load({.records = inheritance.records(), .processes = inheritance.processes()});
+  if (!loaded && inheritance.records() >= 0) {
+    log.warning("what the daemon before has left is of no use: " + loaded.error().why);
+    detacher->detach(inheritance.rest().descriptors, [] {});
+    inheritance = {};
+    loaded = compile::Stencils::load();
+  }
+  if (!loaded) return tl::unexpected(loaded.error());
+  stencils = std::move(*loaded);
+  return {};
+}
+
 Status Daemon::Impl::build_front() {
   verbs = std::make_unique<Verbs>(*parts, *roster, followers, options.version);
   auto listening = control::Server::listen(*loop, options.settings.socket, *verbs);
@@ -211,9 +238,9 @@ Status Daemon::Impl::catch_signals() {
     signals.push_back(std::move(*source));
     return {};
   };
-  for (const int number : {SIGTERM, SIGINT}) {
-    if (auto status = add(number, [this](const signalfd_siginfo&) { stop(); }); !status) return status;
-  }
+  // Who ends us by hand wants the probes gone; a service manager may be about to start us again.
+  if (auto status = add(SIGINT, [this](const signalfd_siginfo&) { stop(); }); !status) return status;
+  if (auto status = add(SIGTERM, [this](const signalfd_siginfo&) { stop_or_leave(); }); !status) return status;
   if (auto status = add(SIGHUP, [this](const signalfd_siginfo&) { reload(); }); !status) return status;
   // SIGIO is what the kernel sends when its queue of real-time signals is full: any lease may be meant.
   if (auto status = add(SIGIO, [this](const signalfd_siginfo&) { yield_leases(-1); }); !status) return status;
@@ -290,10 +317,36 @@ void Daemon::Impl::reload() {
   ::sd_notify(0, "READY=1");
 }
 
+void Daemon::Impl::stop_or_leave() {
+  if (!state::has_fd_store()) return stop();
+  if (stopping) return;
+  stopping = true;
+  ::sd_notify(0, "STOPPING=1");
+  ring->drain();  // for those who follow; what comes later is the next daemon's
+  loop->post([this] {
+    auto left = leave();
+    if (left) return loop->stop(0);
+    log.warning(left.error().text());
+    detach_all();
+  });
+}
+
+// From here on records stay in the ring.
+Status Daemon::Impl::leave() {
+  Outgoing outgoing;
+  const Handover handover = roster->leave(outgoing);
+  log.info(fmt::format("stopping: leaving {} probes to the next daemon", handover.probes.size()));
+  return state::leave(text_of(handover), outgoing.descriptors(), limits::handover_patience);
+}
+
 void Daemon::Impl::stop() {
   if (stopping) return;
   stopping = true;
   ::sd_notify(0, "STOPPING=1");
+  detach_all();
+}
+
+void Daemon::Impl::detach_all() {
   log.info("stopping: taking " + std::to_string(roster->all().size()) + " probes away");
   // The kernel drops what is left when we exit: do not wait for it longer than promised.
   agenda->after(limits::shutdown - 1s, [this] {

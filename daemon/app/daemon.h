@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "spec/settings.h"
+#include "state/fd_store.h"
 
 namespace diagnose::app {
 
@@ -16,6 +17,7 @@ struct Options {
   spec::Settings settings;
   std::string config;  // path of diagnosed.yaml, read again at SIGHUP; empty: none
   std::string version;
+  state::Stored stored;  // what an earlier daemon has left
 };
 
 class Daemon {

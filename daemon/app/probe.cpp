@@ -74,6 +74,7 @@ void Probe::arm() {
   loaded_ = nullptr;
   enabled_ = false;
   armed_ = false;
+  taken_over_ = false;
   ++lives_;
   spending_.restart(BootClock::now());
   state_ = State::pending;
@@ -81,13 +82,16 @@ void Probe::arm() {
   if (!spec_.enabled) {
     state_ = State::disabled;
   } else if (expiry && *expiry <= lifespan::Clock::now()) {
-    state_ = State::expired;
-    notes_.push_back("its lifespan is over: " + lifespan::rfc3339(*expiry));
+    if (!check() || !take_over_ended("its lifespan ended while the daemon was started again")) {
+      state_ = State::expired;
+      notes_.push_back("its lifespan is over: " + lifespan::rfc3339(*expiry));
+    }
   } else if (!check()) {
     end(State::failed, "");
   } else {
     attach_now();
   }
+  drop_bequest("");
   publish();
 }
 
@@ -104,16 +108,25 @@ Status Probe::load(compile::Returns returns) {
   returns_ = returns;
   evaluation_ = *compiled_;
   plan_ = compile::plan(spec_, evaluation_, parts_.stencils, returns);
-  auto loaded = attach::LoadedProbe::load(parts_.kernel, plan_, parts_.stencils, number_, spec_.id);
-  if (!loaded) return tl::unexpected(loaded.error());
-  loaded_ = std::move(*loaded);
+  taken_over_ = !rehearsal_ && take_over_programs();
+  if (!taken_over_) {
+    auto loaded = attach::LoadedProbe::load(parts_.kernel, plan_, parts_.stencils, number_, spec_.id);
+    if (!loaded) return tl::unexpected(loaded.error());
+    loaded_ = std::move(*loaded);
+  }
   const bool needs_result = std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
                                         [](const auto& instrument) { return instrument.uses_result; });
   callers_.begin(loaded_, needs_result, rehearsal_);
   handed_over_ = false;
   if (rehearsal_) return {};
-  if (auto status = watch_threads(); !status) return status;
-  return add_series();
+  if (taken_over_) {
+    take_over_rest();
+  } else if (auto status = watch_threads(); !status) {
+    return status;
+  }
+  if (auto status = add_series(); !status) return status;
+  take_over_foldings();
+  return {};
 }
 
 Status Probe::add_series() {

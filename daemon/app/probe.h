@@ -14,6 +14,7 @@
 #include "app/budget.h"
 #include "app/callers.h"
 #include "app/folding.h"
+#include "app/handover.h"
 #include "app/parts.h"
 #include "attach/attachment.h"
 #include "attach/lease.h"
@@ -106,6 +107,11 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] const Spending& spending() const { return spending_; }
   const Spending& look_at_cost(BootClock::time_point now);  // ends a window
   [[nodiscard]] double overhead_seconds() const;            // until now
+  // Before arm(): what an earlier daemon had of it.
+  void inherit(std::unique_ptr<Bequest> bequest) { bequest_ = std::move(bequest); }
+  // For the next daemon; of one that has ended, or has no programs, nothing.  From here on nothing may happen to it but
+  // its destruction or its end.
+  [[nodiscard]] std::optional<HandedProbe> leave(Outgoing& outgoing);
   // Does not arm it: the daemon died of it.
   void quarantine();
   // Ends it because it costs too much; `why` has the figures.
@@ -125,6 +131,19 @@ class Probe : public std::enable_shared_from_this<Probe> {
   Status refuse(const std::vector<spec::Fault>& faults);
   [[nodiscard]] bool loaded_as_compiled() const;
   Status load(compile::Returns returns);
+  // From the daemon before (probe_handover.cpp).
+  void compare_bequest(const target::Resolution& resolution);
+  [[nodiscard]] bool take_over_programs();
+  void take_over_rest();
+  void take_over_foldings();
+  [[nodiscard]] bool take_back(const target::Module& module, const std::optional<target::Process>& process);
+  [[nodiscard]] std::optional<Grip> restored(const HandedGrip& left, const target::Module& module,
+                                             const std::optional<target::Process>& process);
+  [[nodiscard]] bool left_one_by_one(const target::Module& module) const;
+  [[nodiscard]] bool keeps_end() const;
+  [[nodiscard]] bool take_over_ended(const std::string& why);
+  void settle_bequest();
+  void drop_bequest(const std::string& why);
   [[nodiscard]] target::Need need() const;
   Status prepare(const target::Resolution& resolution);
   Status choose_returns(Grip& grip, const std::optional<target::Process>& process);
@@ -191,6 +210,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   compile::Returns returns_;  // what the programs were made for
   Callers callers_;
   bool handed_over_ = false;
+  std::unique_ptr<Bequest> bequest_;            // until it is attached
+  bool taken_over_ = false;                     // its programs are those of the daemon before
   Fd thread_end_;                               // link of the program that sees threads end
   std::map<pid_t, std::vector<Fd>> unwinding_;  // links in the runtimes of a process; 0: of every process
   std::vector<Grip> grips_;                     // declared behind loaded_: links go before programs

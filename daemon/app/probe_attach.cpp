@@ -46,6 +46,7 @@ Status Probe::prepare(const target::Resolution& resolution) {
                     .why = "the process switches stacks, those attached before do not",
                     .mend = "attach it with a probe of its own"});
   }
+  compare_bequest(resolution);
   if (loaded_) parts_.detacher.detach(runtime_links(), [] {});  // of programs that were never used
   if (auto status = load(wanted); !status) return status;
   return armed_ ? enable() : Status{};
@@ -54,6 +55,8 @@ Status Probe::prepare(const target::Resolution& resolution) {
 void Probe::attach_now() {
   auto resolution = resolve(nullptr);
   if (!resolution) {
+    if (take_over_ended("its process ended while the daemon was started again")) return;
+    drop_bequest("its process has ended, and with it the types of what was counted");
     if (errors_.empty()) add_error(resolution.error());
     end(State::failed, "");
     return;
@@ -75,6 +78,7 @@ void Probe::attach_now() {
     fail(status.error());
     return;
   }
+  settle_bequest();
   settle_state();
   if (state_ == State::failed) {
     end(State::failed, "");
@@ -94,7 +98,9 @@ Status Probe::enable() {
   const auto expiry = expires();
   std::optional<std::chrono::nanoseconds> time;
   if (expiry) time = *expiry - lifespan::Clock::now();
-  if (auto status = loaded_->enable(parts_.stencils, time, spec_.lifespan.hits); !status) return status;
+  if (!keeps_end()) {
+    if (auto status = loaded_->enable(parts_.stencils, time, spec_.lifespan.hits); !status) return status;
+  }
   enabled_ = true;
   schedule_end();
   return {};
@@ -121,13 +127,13 @@ std::vector<Error> Probe::attach_module(const target::Module& module) {
       if (auto status = loaded_->admit_process(process.pid); !status) return {status.error()};
     }
   }
-  if (grip_on(module, std::nullopt) != nullptr) return {};
+  if (grip_on(module, std::nullopt) != nullptr || take_back(module, std::nullopt)) return {};
   // Once attached one by one it stays so: a breakpoint for all beside those would count twice.
   const bool one_by_one = std::any_of(grips_.begin(), grips_.end(), [&](const Grip& known) {
     return known.attachment.process && known.attachment.device == module.device &&
            known.attachment.inode == module.inode;
   });
-  if (whole_file && !one_by_one) {
+  if (whole_file && !one_by_one && !left_one_by_one(module)) {
     auto lease = attach::Lease::take(*module.file);
     if (lease && !(module.stamp == target::FileStamp::of(module.file->get()))) {
       return {{.what = "attach",
@@ -153,7 +159,7 @@ std::vector<Error> Probe::attach_module(const target::Module& module) {
   }
   std::vector<Error> errors;
   for (const target::Process& process : module.processes) {
-    if (grip_on(module, process.pid) != nullptr) continue;
+    if (grip_on(module, process.pid) != nullptr || take_back(module, process)) continue;
     auto status = hold(module, process, std::nullopt);
     if (status) continue;
     applied_[process_key(process)] = status.error().text();

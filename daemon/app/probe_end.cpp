@@ -93,6 +93,7 @@ void Probe::end(State as, std::string why, std::function<void()> gone) {
   parts_.agenda.cancel(std::exchange(settle_ticket_, 0));
   parts_.agenda.cancel(std::exchange(hand_over_ticket_, 0));
   if (loaded_) loaded_->disable();
+  drop_bequest("");
   last_price_ns_ = price_ns();
   state_ = as;
   if (!why.empty()) add_note(why);

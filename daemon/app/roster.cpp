@@ -10,17 +10,6 @@
 namespace diagnose::app {
 namespace {
 
-// The same probe but for when it ends: renewing is enough.
-bool only_renewed(const spec::Probe& wanted, const spec::Probe& known) {
-  nlohmann::json one = wanted.written;
-  nlohmann::json other = known.written;
-  for (const char* key : {"lifespan", "lastmodified", "applied"}) {
-    one.erase(key);
-    other.erase(key);
-  }
-  return one == other;
-}
-
 // "3 probes may go when the kernel has let go of each": calls `gone` at the last.
 std::function<void()> countdown(std::size_t count, std::function<void()> gone) {
   auto left = std::make_shared<std::size_t>(count);
@@ -56,13 +45,14 @@ bool Roster::follows_processes() const {
 void Roster::place(const std::shared_ptr<Probe>& probe) {
   cancel_drop(probe->id());
   probes_[probe->id()] = probe;
-  numbers_[probe->number()] = probe;
   probe->on_ended([this](Probe& which) { ended(which); });
   if (is_condemned(probe->id(), probe->origin())) {
     probe->quarantine();
   } else {
+    probe->inherit(inheritance_.claim(probe->spec()));
     probe->arm();
   }
+  numbers_[probe->number()] = probe;  // of an earlier daemon, if it took over
   if (probe->state() == State::armed || probe->state() == State::partial) {
     parts_.log.info("probe `" + probe->id() + "` " + text(probe->state()) + ": " + probe->spec().target.text());
   }
@@ -104,7 +94,7 @@ void Roster::update(const spec::Probe& wanted, const std::shared_ptr<Probe>& kno
     applied.unchanged.push_back(wanted.id);
     return;
   }
-  if (only_renewed(wanted, known->spec())) {
+  if (same_but_lifespan(wanted.written, known->spec().written)) {
     // A later `lastmodified` is a renewal; an older one only corrects the end.
     known->renew(wanted.lifespan, wanted.lastmodified);
     if (stored) save(*known);
@@ -237,7 +227,29 @@ void Roster::unsave(const std::string& id) {
   if (auto status = store_->remove(id); !status) parts_.log.error(status.error().text());
 }
 
-void Roster::restore() {
+void Roster::settle_inheritance() {
+  auto left = inheritance_.rest();
+  for (const std::string& id : left.ids) {
+    parts_.log.info("probe `" + id + "` of the daemon before: nobody asks for it any more, so it is detached");
+  }
+  parts_.detacher.detach(std::move(left.descriptors), [] {});
+}
+
+Handover Roster::leave(Outgoing& outgoing) const {
+  Handover handover{.contract = contract_digest(),
+                    .records = outgoing.add(parts_.stencils.records_fd()),
+                    .processes = outgoing.add(parts_.stencils.processes_fd()),
+                    .last_number = last_number_,
+                    .probes = {}};
+  for (const auto& [id, probe] : probes_) {
+    if (auto left = probe->leave(outgoing)) handover.probes.push_back(std::move(*left));
+  }
+  return handover;
+}
+
+void Roster::restore(Inheritance inheritance) {
+  inheritance_ = std::move(inheritance);
+  last_number_ = inheritance_.last_number();
   if (store_ == nullptr) return;
   condemned_ = parts_.tombstones->standing();
   restoring_ = true;
@@ -251,7 +263,7 @@ void Roster::restore() {
     for (const spec::Fault& fault : document.faults) parts_.log.error(fault.text());
     for (const spec::Probe& probe : document.probes) {
       const auto expiry = lifespan::expiry(probe.lifespan, probe.lastmodified);
-      if (expiry && *expiry <= lifespan::Clock::now()) {
+      if (expiry && *expiry <= lifespan::Clock::now() && !inheritance_.knows(probe.id)) {
         unsave(probe.id);
         parts_.tombstones->clear(probe.id);
       } else if (auto added = add(probe, stored.origin, true); !added) {

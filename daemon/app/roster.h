@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/handover.h"
 #include "app/parts.h"
 #include "app/probe.h"
 #include "base/result.h"
@@ -46,8 +47,12 @@ class Roster {
   void detach(const std::vector<std::shared_ptr<Probe>>& probes, std::function<void()> gone);
   void renew(Probe& probe, const lifespan::Lifespan& lifespan);
 
-  // Brings back what an earlier daemon had stored.
-  void restore();
+  // Brings back what an earlier daemon had stored, and from here on what it left of its probes, as they come.
+  void restore(Inheritance inheritance);
+  // Every probe has come that comes back by itself: what is left is nobody's.
+  void settle_inheritance();
+  // For the next daemon, of all probes.
+  [[nodiscard]] Handover leave(Outgoing& outgoing) const;
 
   [[nodiscard]] std::shared_ptr<Probe> find(const std::string& id) const;
   [[nodiscard]] std::shared_ptr<Probe> find(std::uint32_t number) const;
@@ -78,6 +83,7 @@ class Roster {
   std::set<std::string> watched_;                // origins that are files of watched folders
   std::set<std::string> condemned_;              // ids that an earlier daemon died under
   bool restoring_ = false;
+  Inheritance inheritance_;
   std::uint32_t last_number_ = 0;
   std::function<void()> changed_;
 };

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <string>
+#include <unistd.h>
 
 namespace diagnose::attach {
 
@@ -17,6 +18,14 @@ Result<Lease> Lease::take(const Fd& file) {
                     .mend = "processes are attached one by one instead"});
   }
   return Lease(std::move(own));
+}
+
+// Whoever asks for the signal gets it (kernel: fs/fcntl.c, F_SETOWN); a lease keeps its old owner otherwise.
+Result<Lease> Lease::take_over(Fd lease) {
+  if (::fcntl(lease.get(), F_SETOWN, ::getpid()) != 0 || ::fcntl(lease.get(), F_SETSIG, lease_signal()) != 0) {
+    return failure({.what = "take over a read lease", .where = "", .why = errno_text(errno), .mend = ""});
+  }
+  return Lease(std::move(lease));
 }
 
 bool Lease::wanted_back() const {

@@ -21,6 +21,8 @@ class Lease {
   // `file` is borrowed for the call; the lease has a description of its own.  Fails if the file is open for writing, or
   // the file system knows no leases.
   [[nodiscard]] static Result<Lease> take(const Fd& file);
+  // Takes over one that another daemon held; look at wanted_back() then.
+  [[nodiscard]] static Result<Lease> take_over(Fd lease);
   // Gives the lease back: the writer goes on.  The destructor does the same.
   void release() { fd_.reset(); }
   [[nodiscard]] int fd() const { return fd_.get(); }

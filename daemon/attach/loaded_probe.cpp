@@ -131,7 +131,10 @@ Result<std::shared_ptr<LoadedProbe>> LoadedProbe::load(const Kernel& kernel, con
   std::shared_ptr<LoadedProbe> made(new LoadedProbe());
   made->instruments_ = plan.instruments;
   if (auto status = made->make_maps(plan); !status) return tl::unexpected(status.error());
-  if (auto status = made->map_control(number, plan.records_per_second); !status) return tl::unexpected(status.error());
+  if (auto status = made->map_control(); !status) return tl::unexpected(status.error());
+  if (auto status = made->begin_control(number, plan.records_per_second); !status) {
+    return tl::unexpected(status.error());
+  }
   if (auto status = made->load_programs(kernel, plan, stencils, id); !status) return tl::unexpected(status.error());
   made->processes_ = stencils.processes_fd();
   return made;
@@ -232,11 +235,15 @@ LoadedProbe::~LoadedProbe() {
   if (control_ != nullptr) ::munmap(control_, static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)));
 }
 
-Status LoadedProbe::map_control(std::uint32_t number, std::uint64_t records_per_second) {
+Status LoadedProbe::map_control() {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   void* mapped = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, find(MapRole::control)->fd.get(), 0);
   if (mapped == MAP_FAILED) return failure(kernel_error("map the probe's control", errno));
   control_ = static_cast<::control*>(mapped);
+  return {};
+}
+
+Status LoadedProbe::begin_control(std::uint32_t number, std::uint64_t records_per_second) {
   control_->probe = number;
   timespec tick{};  // the kernel's HZ, as its coarse clock tells
   if (::clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0)

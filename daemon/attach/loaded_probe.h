@@ -43,6 +43,22 @@ class LoadedProbe {
                                                                  const compile::Stencils& stencils,
                                                                  std::uint32_t number, const std::string& id);
 
+  // What of it goes to another daemon.
+  template <typename Descriptor>
+  struct Handles {
+    std::vector<Descriptor> maps;                             // in the order of Plan::maps
+    std::array<Descriptor, compile::program_roles> programs;  // by role; none where the plan has none
+    std::uint32_t sites = 0;                                  // described so far
+    std::set<std::uint64_t> admitted;                         // keys in the map `processes`
+  };
+  // Takes over one that another daemon has loaded by the same plan, as it stands.  `stencils` were loaded with that
+  // daemon's shared maps.
+  [[nodiscard]] static Result<std::shared_ptr<LoadedProbe>> take_over(const compile::Plan& plan,
+                                                                      const compile::Stencils& stencils,
+                                                                      Handles<Fd> handles);
+  // For another daemon, which shares them from here on: our end takes nothing back.  Descriptors are borrowed.
+  [[nodiscard]] Handles<int> leave();
+
   ~LoadedProbe();
   LoadedProbe(const LoadedProbe&) = delete;
   LoadedProbe& operator=(const LoadedProbe&) = delete;
@@ -88,7 +104,9 @@ class LoadedProbe {
                                         const std::string& id, compile::ProgramRole role, std::uint32_t attach_type,
                                         std::uint32_t flags) const;
   [[nodiscard]] const Map* find(compile::MapRole role, int instrument = -1) const;
-  [[nodiscard]] Status map_control(std::uint32_t number, std::uint64_t records_per_second);
+  [[nodiscard]] Status map_control();
+  [[nodiscard]] Status begin_control(std::uint32_t number, std::uint64_t records_per_second);
+  [[nodiscard]] Status recall_sites(std::uint32_t count);
   [[nodiscard]] Result<InstrumentWords> read_series(const Map& map, const compile::InstrumentPlan& plan) const;
   [[nodiscard]] Result<InstrumentWords> read_gauges(const Map& map, const compile::InstrumentPlan& plan) const;
 

@@ -95,4 +95,8 @@ inline constexpr auto retention = 5min;      // series of an ended probe
 inline constexpr auto spec_poll = 60s;       // beside inotify, for file systems that have none
 inline constexpr auto shutdown = 5s;         // SIGTERM to exit
 
+// From one daemon to the next.  Beyond: probes are attached anew, and the log says so.
+inline constexpr std::size_t handover_bytes = 256U << 20U;  // of text; every probe with every caller takes less
+inline constexpr auto handover_patience = 1s;               // for the service manager to read, twice
+
 }  // namespace diagnose::limits

@@ -127,6 +127,23 @@ class Dissection {
   std::vector<std::size_t> order_;
 };
 
+// False with errno: it is no map of this form.
+bool use_again(bpf_map* map, int descriptor) {
+  bpf_map_info info{};
+  std::uint32_t bytes = sizeof(info);
+  if (bpf_obj_get_info_by_fd(descriptor, &info, &bytes) != 0) return false;
+  const bool same = info.type == static_cast<std::uint32_t>(bpf_map__type(map)) &&
+                    info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map) &&
+                    info.max_entries == bpf_map__max_entries(map);
+  errno = EINVAL;
+  return same && bpf_map__reuse_fd(map, descriptor) == 0;
+}
+
+bool use_again(const stencils& skeleton, const SharedMaps& shared) {
+  return (shared.records < 0 || use_again(skeleton.maps.records, shared.records)) &&
+         (shared.processes < 0 || use_again(skeleton.maps.processes, shared.processes));
+}
+
 // libbpf speaks on stderr by default.  Its lines carry nothing that errno and the verifier's log do not.
 int quiet(libbpf_print_level /*level*/, const char* /*format*/, va_list /*arguments*/) {
   return 0;
@@ -154,11 +171,13 @@ struct Stencils::Loaded {
 Stencils::Stencils() : loaded_(std::make_unique<Loaded>()) {}
 Stencils::~Stencils() = default;
 
-Result<std::unique_ptr<Stencils>> Stencils::load() {
+Result<std::unique_ptr<Stencils>> Stencils::load(const SharedMaps& shared) {
   libbpf_set_print(quiet);
   std::unique_ptr<Stencils> made(new Stencils());
-  made->loaded_->skeleton = stencils::open();
-  const int error = made->loaded_->skeleton == nullptr ? errno : -stencils::load(made->loaded_->skeleton);
+  stencils*& skeleton = made->loaded_->skeleton;
+  skeleton = stencils::open();
+  const bool opened = skeleton != nullptr && use_again(*skeleton, shared);
+  const int error = opened ? -stencils::load(skeleton) : errno;
   if (error == EPERM || error == EACCES) {
     return failure({.what = "load the kernel programs",
                     .where = "",

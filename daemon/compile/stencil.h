@@ -72,12 +72,18 @@ enum class StencilName {
 };
 inline constexpr std::size_t stencil_count = 19;
 
+// Maps that all probes write to, of a daemon whose programs are still at work.  Borrowed for the call.
+struct SharedMaps {
+  int records = -1;  // -1: none
+  int processes = -1;
+};
+
 // What bpf/ brings, loaded once a daemon.  Any thread; lives as long as anything compiled from it is loaded.
 class Stencils {
  public:
   // Fails without BTF, without rights, or on a kernel that refuses the templates (the verifier's last lines are in
-  // `why`).
-  [[nodiscard]] static Result<std::unique_ptr<Stencils>> load();
+  // `why`).  With `shared`, its maps are used instead of new ones.
+  [[nodiscard]] static Result<std::unique_ptr<Stencils>> load(const SharedMaps& shared = {});
   ~Stencils();
   Stencils(const Stencils&) = delete;
   Stencils& operator=(const Stencils&) = delete;

@@ -104,6 +104,14 @@ void Accumulator::add(std::span<const std::byte> key, std::int64_t value) {
   fold(shape_, value, found->second);
 }
 
+void Accumulator::resume(const Reading& reading) {
+  const std::lock_guard lock(*mutex_);
+  for (const Folded& series : reading.series) {
+    if (series.words.size() == words_of(shape_)) series_[series.key] = series.words;
+  }
+  if (reading.other.size() == words_of(shape_)) other_ = reading.other;
+}
+
 Reading Accumulator::read() const {
   const std::lock_guard lock(*mutex_);
   Reading reading;

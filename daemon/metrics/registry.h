@@ -62,6 +62,8 @@ class Accumulator {
   explicit Accumulator(Shape shape) : shape_(std::move(shape)) {}
   void add(std::span<const std::byte> key, std::int64_t value);
   [[nodiscard]] Reading read() const;
+  // Goes on where an earlier one of the same shape was read; before the first add().
+  void resume(const Reading& reading);
 
  private:
   struct ByBytes {
