@@ -51,7 +51,7 @@ class Reading {
     for (const auto& [reg, place] : {std::pair{BPF_REG_1, destination_}, {BPF_REG_2, size_}, {BPF_REG_3, address_}}) {
       add({.code = BPF_STX | BPF_MEM | BPF_DW,
            .dst_reg = BPF_REG_10,
-           .src_reg = at(reg),
+           .src_reg = static_cast<std::uint8_t>(static_cast<unsigned>(reg) & 0xfU),
            .off = offset(place),
            .imm = 0});
     }
@@ -76,7 +76,6 @@ class Reading {
   [[nodiscard]] const std::vector<bpf_insn>& code() const { return code_; }
 
  private:
-  static std::uint8_t at(int reg) { return static_cast<std::uint8_t>(reg) & 0xfU; }
   static std::int16_t offset(std::int32_t place) { return static_cast<std::int16_t>(place); }
   void add(bpf_insn instruction) { code_.push_back(instruction); }
   void call(BpfCall function) {
@@ -84,14 +83,14 @@ class Reading {
   }
   void load(int reg, std::int32_t place) {
     add({.code = BPF_LDX | BPF_MEM | BPF_DW,
-         .dst_reg = at(reg),
+         .dst_reg = static_cast<std::uint8_t>(static_cast<unsigned>(reg) & 0xfU),
          .src_reg = BPF_REG_10,
          .off = offset(place),
          .imm = 0});
   }
   void constant(std::uint8_t operation, int reg, std::int32_t value) {
     add({.code = static_cast<std::uint8_t>(BPF_ALU64 | operation | BPF_K),
-         .dst_reg = at(reg),
+         .dst_reg = static_cast<std::uint8_t>(static_cast<unsigned>(reg) & 0xfU),
          .src_reg = 0,
          .off = 0,
          .imm = value});

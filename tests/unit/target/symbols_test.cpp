@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "target/debug_info.h"
 #include "target/elf_reader.h"
 
 namespace diagnose::target {
