@@ -40,8 +40,8 @@ TEST(Sleepable, WhatIsReadIsTheSame) {
       Stopped stopped;
       std::uint32_t number = 77;
       char text[16] = "abc";
-      stopped.machine.give(&number, sizeof(number));
-      stopped.machine.give(text, sizeof(text));
+      stopped.machine.map_user(&number, sizeof(number));
+      stopped.machine.map_user(text, sizeof(text));
       stopped.arguments(reinterpret_cast<std::uintptr_t>(&number), reinterpret_cast<std::uintptr_t>(text));
       EXPECT_EQ(stopped.run(Function{evaluated(expression, may_sleep)}), 1U) << stopped.error;
       EXPECT_EQ(stopped.value(), std::string(expression).starts_with("*") ? 231 : 77) << expression;

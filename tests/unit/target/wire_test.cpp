@@ -138,7 +138,7 @@ TEST(WireReader, RefusesListsLongerThanTheirBytesAndThanTheMemoryAllowed) {
 
 TEST(WireReader, RefusesValuesThatAnEnumerationOrABoolDoesNotHave) {
   SiteKind kind{};
-  wire::Reader in(std::string_view("\x08", 1), memory);
+  wire::Reader in(std::string_view("\x40", 1), memory);
   in(kind);
   EXPECT_FALSE(in.ok());
   bool yes = false;
