@@ -36,7 +36,7 @@ class FunctionPattern {
 
   Kind kind_ = Kind::exact;
   std::string text_;        // as written, without `re:`
-  std::string name_;        // exact: without parameters, without spaces
+  std::string name_;        // exact: without parameters, comparable
   std::string parameters_;  // exact: comparable, empty if none were written
   std::string qualifiers_;  // exact: without spaces
   std::string identifier_;  // every matching mangled symbol contains it; may be empty
