@@ -63,6 +63,15 @@ void fuzz(std::string_view input) {
       }
     }
   }
+  FileRequest place{.fd = file, .name = "f", .by = PlaceBy::line, .function = "s.c", .build_id = {}};
+  place.line = 3;
+  require_good(reader->read(place), place);
+  place.by = PlaceBy::usdt;
+  place.function = "p:m";
+  require_good(reader->read(place), place);
+  place.by = PlaceBy::address;
+  if (!places.places.empty()) place.address = places.places.back().at;
+  require_good(reader->read(place), place);
   require_good(reader->callers(callers), callers);
   require_good(reader->return_sites(returns), returns);
   require_good(reader->traits(file, "f"), TraitsRequest{.fd = file, .name = "f"});
