@@ -96,9 +96,8 @@ std::vector<Dwarf_Die> declared_parameters(Dwarf_Die function) {
 
 class Description {
  public:
-  Description(const DwarfFunction& function, const PlaceFacts& facts, DwarfUnits& units, DwarfTypes& types,
-              Described& described)
-      : function_(function), facts_(facts), units_(units), types_(types), described_(described) {
+  Description(const DwarfFunction& function, const PlaceFacts& facts, DwarfTypes& types, Described& described)
+      : function_(function), facts_(facts), types_(types), described_(described) {
     viewpoint_.function = function.die;
     viewpoint_.pc = described.at;
     viewpoint_.cfa = facts.cfa;
@@ -128,7 +127,6 @@ class Description {
 
   const DwarfFunction& function_;
   const PlaceFacts& facts_;
-  DwarfUnits& units_;
   DwarfTypes& types_;
   Described& described_;
   Viewpoint viewpoint_;
@@ -417,7 +415,7 @@ void describe_function(const DwarfFunction& function, bool entry, const PlaceFac
   described.line = line;
   described.at_entry = entry && described.at == function.entry;
   described.inlined = units.inlined_copies(function.die);
-  Description description(function, facts, units, types, described);
+  Description description(function, facts, types, described);
   if (described.at_entry) {
     description.at_entry();
   } else {
