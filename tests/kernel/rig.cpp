@@ -42,11 +42,11 @@ std::string target_of(const Program& program, const std::string& function) {
   return "pid: " + std::to_string(program.pid()) + ", function: \"" + function + "\"";
 }
 
-Rig::Rig(const std::string& mapping, const compile::Returns& returns) {
+Rig::Rig(const std::string& mapping, const compile::Returns& returns, const compile::Subject& subject) {
   const spec::Document document = spec::read("probes: {rig: {" + mapping + "}}", "rig", lifespan::Clock::now());
   if (!document.faults.empty()) throw std::runtime_error(faults_of(document.faults));
   spec_ = document.probes.at(0);
-  compile::Evaluated evaluated = compile::evaluate(spec_);
+  compile::Evaluated evaluated = compile::evaluate(spec_, subject);
   if (!evaluated.faults.empty()) throw std::runtime_error(faults_of(evaluated.faults));
   evaluation_ = std::move(evaluated.probe);
   kernel_ = must(attach::Kernel::detect());

@@ -27,7 +27,7 @@ class Rig {
  public:
   // `mapping` is a probe's mapping in YAML flow style, without its braces: "target: {pid: 1, function: f}, instrument:
   // {...}".
-  explicit Rig(const std::string& mapping, const compile::Returns& returns = {});
+  explicit Rig(const std::string& mapping, const compile::Returns& returns = {}, const compile::Subject& subject = {});
 
   void attach();
   // Instead, piece by piece: the entries only, and what else is to be watched in the process before.
