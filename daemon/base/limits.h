@@ -58,12 +58,16 @@ inline constexpr std::size_t reader_request_memory = 256U << 20U;  // for one re
 inline constexpr std::size_t reader_answer_bytes = 64U << 20U;     // of one answer
 inline constexpr std::size_t reader_answer_memory = 256U << 20U;   // for one answer, decoded
 // Debug information.  Beyond: what lies behind is not known, and the message says so.
-inline constexpr std::size_t debug_units = 200'000;      // of one file; a browser has some 30,000
-inline constexpr std::size_t debug_entries = 8'000'000;  // looked at in one walk: about a second
-inline constexpr std::size_t debug_types = 20'000;       // in one answer
-inline constexpr std::size_t debug_members = 4'000;      // of one record or enumeration
-inline constexpr std::size_t counted_copies = 200;       // listed functions whose inlined copies are counted
-inline constexpr std::size_t debug_variables = 500;      // of one place
+inline constexpr std::size_t debug_files = 8;  // candidates for one file
+inline constexpr std::uint64_t debug_file_bytes = 8ULL << 30U;
+inline constexpr auto debuginfod_wait = 60s;                   // for one file; it then counts as not found
+inline constexpr std::size_t mini_symbols_bytes = 64U << 20U;  // of .gnu_debugdata, unpacked
+inline constexpr std::size_t debug_units = 200'000;            // of one file; a browser has some 30,000
+inline constexpr std::size_t debug_entries = 8'000'000;        // looked at in one walk: about a second
+inline constexpr std::size_t debug_types = 20'000;             // in one answer
+inline constexpr std::size_t debug_members = 4'000;            // of one record or enumeration
+inline constexpr std::size_t counted_copies = 200;             // listed functions whose inlined copies are counted
+inline constexpr std::size_t debug_variables = 500;            // of one place
 
 // Control socket.  Beyond: the message is refused and the connection closed.
 inline constexpr std::size_t control_message_bytes = 1U << 20U;

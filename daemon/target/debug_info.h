@@ -147,6 +147,8 @@ struct DebugInfo {
   bool present = false;           // the file, or its debug file, has DWARF
   std::string source;             // where it was found: "", or "/usr/lib/debug/.build-id/1f/..debug"
   std::string missing;            // if absent: what was looked for in vain, for the mend of an error
+  std::string build_id;           // of the file, lower-case hex; for find_debug_files()
+  std::string debuglink;          // the name of its debug file, as it says itself; likewise
   std::vector<DebugType> types;   // [0] is no_type
   std::vector<Described> places;  // as asked, in the same order
   std::vector<Global> globals;

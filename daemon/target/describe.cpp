@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "target/debug_link.h"
 #include "target/dwarf_file.h"
 #include "target/dwarf_function.h"
 #include "target/dwarf_locations.h"
@@ -155,7 +156,11 @@ Result<DebugInfo> describe_places(const DescribeRequest& request) {
   if (!image) return failure(image.error());
   DebugInfo info;
   info.types.resize(1);
-  const auto file = DwarfFile::open(request.fd, request.debug_fds, image->build_id());
+  const auto link = debug_link(*image);
+  if (link) info.debuglink = link->name;
+  info.build_id = image->build_id();
+  const auto file = DwarfFile::open(request.fd, request.debug_fds, image->build_id(),
+                                    link ? std::optional(link->crc32) : std::nullopt);
   if (!file) {
     info.missing = "no DWARF in " + request.name;
     for (const std::string& name : request.debug_names) info.missing += ", nor in " + name;

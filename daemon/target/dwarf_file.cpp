@@ -4,6 +4,9 @@
 #include <elfutils/libdwelf.h>
 #include <gelf.h>
 
+#include "base/limits.h"
+#include "target/debug_link.h"
+
 namespace diagnose::target {
 namespace {
 
@@ -36,7 +39,8 @@ void DwarfFile::Close::operator()(Dwarf* dwarf) const {
   ::dwarf_end(dwarf);
 }
 
-std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_fds, const std::string& build_id) {
+std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_fds, const std::string& build_id,
+                                         std::optional<std::uint32_t> crc32) {
   ::elf_version(EV_CURRENT);
   const auto usable = [&](int one, int from) -> std::optional<DwarfFile> {
     DwarfFile file;
@@ -45,7 +49,11 @@ std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_f
     if (!file.elf_) return std::nullopt;
     file.dwarf_.reset(::dwarf_begin_elf(file.elf_.get(), DWARF_C_READ, nullptr));
     if (!file.dwarf_ || !has_units(file.dwarf_.get())) return std::nullopt;
-    if (from >= 0 && !build_id.empty() && build_id_of(file.dwarf_.get()) != build_id) return std::nullopt;
+    if (from < 0) return file;
+    if (!build_id.empty() ? build_id_of(file.dwarf_.get()) != build_id
+                          : !crc32 || crc32_of(one, limits::debug_file_bytes) != crc32) {
+      return std::nullopt;
+    }
     return file;
   };
   if (auto own = usable(fd, -1)) return own;

@@ -1,6 +1,7 @@
 // The DWARF of a file: its own, or that of a separate debug file.  For the sandboxed reader: opens nothing by path.
 #pragma once
 
+#include <cstdint>
 #include <elfutils/libdw.h>
 #include <memory>
 #include <optional>
@@ -16,7 +17,8 @@ class DwarfFile {
   // The first of `fd` and `debug_fds` that has DWARF and, of the latter, the build id `build_id` (lower-case hex;
   // empty: any).  Nothing if none has.  All are borrowed and must outlive the result.
   [[nodiscard]] static std::optional<DwarfFile> open(int fd, const std::vector<int>& debug_fds,
-                                                     const std::string& build_id);
+                                                     const std::string& build_id,
+                                                     std::optional<std::uint32_t> crc32 = std::nullopt);
 
   [[nodiscard]] Dwarf* get() const { return dwarf_.get(); }
   // -1: the file itself; else the index in `debug_fds`.

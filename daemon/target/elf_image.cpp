@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "target/mini_symbols.h"
 
 namespace diagnose::target {
 namespace {
@@ -71,6 +72,7 @@ Result<ElfImage> ElfImage::open(int fd, std::string name) {
     if (auto read = image.read_symbols(*table); !read) return failure(read.error());
     if (type == SHT_SYMTAB) image.stripped_ = false;
   }
+  if (image.stripped_) image.read_mini_symbols();
   return image;
 }
 
@@ -225,6 +227,25 @@ Status ElfImage::read_symbols(const Section& table) {
                         ELF64_ST_BIND(entry.st_info) != STB_LOCAL});
   }
   return {};
+}
+
+// The static symbols of a file that is stripped of all others; it holds those that .dynsym lacks.
+void ElfImage::read_mini_symbols() {
+  const Section* packed = section(".gnu_debugdata");
+  if (packed == nullptr) return;
+  const auto bytes = contents(*packed, limits::mini_symbols_bytes);
+  if (!bytes) return;
+  const std::vector<MiniSymbol> found = mini_symbols(*bytes);
+  std::size_t characters = 0;
+  for (const MiniSymbol& symbol : found) characters += symbol.name.size() + 1;
+  std::vector<char>& kept = strings_.emplace_back();
+  kept.reserve(characters);  // the names must not move
+  for (const MiniSymbol& symbol : found) {
+    const char* name = kept.data() + kept.size();
+    kept.insert(kept.end(), symbol.name.c_str(), symbol.name.c_str() + symbol.name.size() + 1);
+    symbols_.push_back(
+        {std::string_view(name, symbol.name.size()), symbol.address, symbol.size, 0, symbol.ifunc, symbol.global});
+  }
 }
 
 Status ElfImage::read_build_id(std::uint64_t offset, std::uint64_t size) {

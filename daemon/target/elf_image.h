@@ -86,6 +86,7 @@ class ElfImage {
   [[nodiscard]] Status read_sections(std::uint64_t offset, std::uint32_t count, std::uint32_t names);
   void read_section_names(std::uint32_t index);
   [[nodiscard]] Status read_symbols(const Section& table);
+  void read_mini_symbols();
   [[nodiscard]] Status read_build_id(std::uint64_t offset, std::uint64_t size);
 
   int fd_ = -1;  // borrowed
