@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "target/debug_link.h"
 #include "target/describe.h"
 #include "target/dwarf_file.h"
 #include "target/dwarf_function.h"
@@ -45,8 +46,10 @@ std::vector<const Symbol*> chosen(const ElfImage& image, const std::optional<Fun
 }
 
 // Where the functions are declared, as far as the debug information is read for it.
-void find_sources(const ListRequest& request, ListAnswer& answer) {
-  const auto file = DwarfFile::open(request.fd, request.debug_fds, answer.build_id);
+void find_sources(const ListRequest& request, const ElfImage& image, ListAnswer& answer) {
+  const auto link = debug_link(image);
+  const auto file =
+      DwarfFile::open(request.fd, request.debug_fds, answer.build_id, link ? std::optional(link->crc32) : std::nullopt);
   if (!file) return;
   DwarfUnits units(file->get());
   for (Listed& listed : answer.functions) {
@@ -87,7 +90,7 @@ Result<ListAnswer> list_functions(const ListRequest& request) {
   const std::size_t most = request.functions_max != 0 ? request.functions_max : limits::sites_per_probe;
   answer.cut = answer.functions.size() > most;
   if (answer.cut) answer.functions.resize(most);
-  if (request.sources) find_sources(request, answer);
+  if (request.sources) find_sources(request, *image, answer);
   return answer;
 }
 

@@ -298,7 +298,8 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<DebugInfo> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.present, s.source, s.missing, s.types, s.places, s.globals, s.named_types, s.constants);
+  return a(s.present, s.build_id, s.debuglink, s.source, s.missing, s.types, s.places, s.globals, s.named_types,
+           s.constants);
 }
 
 template <typename Archive, wire::As<DescribeRequest::Place> S>
