@@ -1,6 +1,8 @@
 // What goes wrong while a probe is being attached is an error on that probe: the daemon lives, and nothing of it is
 // left in the kernel.
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <gmock/gmock.h>
@@ -362,7 +364,44 @@ TEST(HazardMemory, AStringWhosePageIsNotThereIsBroughtInAndOneThatNobodyHasIsUnr
   EXPECT_EQ(unreadable(), 1) << "one pointer leads to memory of nobody";
 }
 
-// Programs that start while the library they share with a probe is overwritten, again and again, in place.
+// A file that is overwritten in place as soon as nobody runs it, each time by the other of two programs, each time once
+// somebody has run it.
+class Overwriter {
+ public:
+  explicit Overwriter(std::string path) : path_(std::move(path)), thread_([this] { work(); }) {}
+  ~Overwriter() {
+    stop_ = true;
+    thread_.join();
+  }
+  Overwriter(const Overwriter&) = delete;
+  Overwriter& operator=(const Overwriter&) = delete;
+
+  void has_run() { ++runs_; }
+
+ private:
+  void work() {
+    int seen = -1;
+    for (std::size_t turn = 0; !stop_;) {
+      std::this_thread::yield();
+      if (runs_ == seen) continue;
+      const Fd file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));  // waits until the daemon has let go
+      if (!file) continue;                                         // somebody runs it now
+      seen = runs_;
+      const std::string& bytes = versions_[turn++ % 2];
+      if (::ftruncate(file.get(), 0) != 0 ||
+          ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+        ADD_FAILURE() << "cannot write: " << std::strerror(errno);
+      }
+    }
+  }
+
+  const std::string path_;
+  const std::string versions_[2] = {read_file(program_path("forker")), read_file(program_path("threads"))};
+  std::atomic<bool> stop_ = false;
+  std::atomic<int> runs_ = 0;
+  std::thread thread_;
+};
+
 TEST(HazardOverwrite, ProgramsThatStartWhileAProbedFileIsOverwrittenInPlaceRunAsTheyShould) {
   const TemporaryFolder folder;
   const std::string path = folder.file("victim");
@@ -370,32 +409,24 @@ TEST(HazardOverwrite, ProgramsThatStartWhileAProbedFileIsOverwrittenInPlaceRunAs
   const Daemon daemon(
       {.specs = {{"victim.yaml", spec_text("victim", "exe: " + path + ", function: work", counter("works"))}}});
   ASSERT_TRUE(eventually([&] { return daemon.state_of("victim") == "armed"; })) << daemon.state_of("victim");
-  const std::string versions[] = {read_file(program_path("forker")), read_file(program_path("threads"))};
-  std::atomic<bool> stop = false;
-  std::atomic<int> overwritten = 0;
-  std::thread writer([&] {
-    for (std::size_t i = 0; !stop; ++i) {
-      std::this_thread::sleep_for(std::chrono::microseconds(i % 7 * 500));  // for others to start it in
-      const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-      if (!file) continue;  // it runs right now
-      const std::string& bytes = versions[i % 2];
-      if (::ftruncate(file.get(), 0) != 0) continue;
-      if (::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())) ++overwritten;
-    }
-  });
+  const auto given_back = [&] {
+    return daemon.metrics().value("diagnose_probe_errors_total", {{"probe", "victim"}, {"kind", "lease"}}).value_or(0);
+  };
   int ran = 0;
-  for (int round = 0; round < 60; ++round) {
-    // Status 126 or 127: it could not be executed, as it was being written.
-    const Ended ended = run({"/bin/sh", "-c", "exec \"$0\" 2 50", path}, "\n");
-    if (ended.status == 126 || ended.status == 127) continue;
-    EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
-    EXPECT_EQ(counts_in(ended.out)["calls"], 100) << ended.out;
-    ++ran;
-  }
-  stop = true;
-  writer.join();
-  EXPECT_GT(overwritten, 0);
-  EXPECT_GT(ran, 0);
+  Overwriter overwriter(path);
+  // Three times attached, overwritten and attached again, and many starts in each state.
+  EXPECT_TRUE(eventually(
+      [&] {
+        // Status 126: it could not be executed, as it was being written.
+        const Ended ended = run({"/bin/sh", "-c", "exec \"$0\" 2 50", path}, "\n");
+        if (ended.status == 126) return false;
+        EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
+        EXPECT_EQ(counts_in(ended.out)["calls"], 100) << ended.out;
+        overwriter.has_run();
+        return ++ran >= 50 && given_back() >= 3;
+      },
+      120s))
+      << ran << " programs ran, " << given_back() << " leases were given back";
 }
 
 }  // namespace
