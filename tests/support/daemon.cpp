@@ -47,7 +47,7 @@ Daemon::Daemon(const DaemonOptions& options)
         const auto ready = http_get(port_, "/-/ready");
         return ready && ready->status == 200 && UnixClient(socket()).connected();
       },
-      30s);
+      120s);
   if (!answers || !process_->running()) {
     throw std::runtime_error("diagnosed does not answer; its log:\n" + read_file(folder_->file("log")));
   }

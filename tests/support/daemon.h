@@ -56,7 +56,7 @@ class Daemon {
   void write_spec(const std::string& name, const std::string& text) const;
 
   void signal(int number) const { process_->signal(number); }
-  Ended terminate(std::chrono::milliseconds patience = 20s);  // SIGTERM, and how it ended
+  Ended terminate(std::chrono::milliseconds patience = 60s);  // SIGTERM, and how it ended
   void kill();                                                // SIGKILL, and waits
 
  private:

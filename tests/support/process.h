@@ -38,7 +38,7 @@ class Process {
   void close_input();
   void signal(int number) const;
   // The next line of standard output, without its newline.  Throws at the end of the output and after `patience`.
-  std::string line(std::chrono::milliseconds patience = 20s);
+  std::string line(std::chrono::milliseconds patience = 60s);
   // Closes the input, reads both outputs to their end and waits.  Throws after `patience`.
   Ended finish(std::chrono::milliseconds patience = 60s);
 
@@ -85,7 +85,7 @@ class Program {
 
 // Waits until `condition` holds, looking often.  False if it did not within `patience`.
 template <typename Condition>
-[[nodiscard]] bool eventually(Condition condition, std::chrono::milliseconds patience = 10s);
+[[nodiscard]] bool eventually(Condition condition, std::chrono::milliseconds patience = 60s);
 
 // Outside the template: sleeps for the moment between two looks.
 void moment();

@@ -142,5 +142,15 @@ TEST(Accumulator, WithoutLabelsTheSeriesLimitDoesNotCount) {
   EXPECT_EQ(accumulator.read().series[0].words, Words({4}));
 }
 
+TEST(Accumulator, GoesOnWhereAnEarlierOneWasRead) {
+  Accumulator earlier(counter());
+  earlier.add({}, 5);
+  Accumulator later(counter());
+  later.resume(earlier.read());
+  later.add({}, 2);
+  ASSERT_EQ(later.read().series.size(), 1U);
+  EXPECT_EQ(later.read().series.front().words, Words{7});
+}
+
 }  // namespace
 }  // namespace diagnose::metrics
