@@ -29,7 +29,8 @@ Result<target::DebugInfo> describe(target::FileReader& reader, const target::Mod
                                    const compile::Names& names) {
   target::DescribeRequest request{.fd = module.file->get(), .name = module.path};
   for (const target::Function& function : module.functions) {
-    request.places.push_back({.at = described_at(function), .entry = at_entry(function)});
+    const bool marker = !function.sites.empty() && function.sites.front().kind == target::SiteKind::usdt;
+    request.places.push_back({.at = described_at(function), .entry = at_entry(function), .marker = marker});
   }
   request.members = names.members;
   request.globals = names.globals;

@@ -40,8 +40,7 @@ Status add(LoadedProbe& probe, const target::Function* function, const target::S
            SiteSet& to) {
   const auto cookie = cookie_of(probe, function, site, number);
   if (!cookie) return tl::unexpected(cookie.error());
-  to.offsets.push_back(raw(site.offset));
-  to.cookies.push_back(*cookie);
+  to.add(site, *cookie);
   return {};
 }
 

@@ -10,15 +10,21 @@
 #include "attach/kernel.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "target/answer.h"
 
 namespace diagnose::attach {
 
 class Detacher;
 
-// Breakpoints in one file.  Both lists are of one length.
+// Breakpoints in one file.  The lists are of one length.
 struct SiteSet {
   std::vector<unsigned long> offsets;  // bytes from the start of the file
   std::vector<std::uint64_t> cookies;  // what bpf_get_attach_cookie() gives there
+  // Empty, or where the file holds a counter of 2 bytes that the kernel raises while a breakpoint stands at the site
+  // and lowers when it goes; 0: none.  All breakpoints at one offset must agree on it.
+  std::vector<unsigned long> semaphores = {};
+
+  void add(const target::Site& site, std::uint64_t cookie);
 };
 
 enum class LinkKind {

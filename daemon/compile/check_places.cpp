@@ -89,6 +89,7 @@ TypedPtr Checker::name(const Node& node) {
     }
     return value;
   }
+  if (scope_.offline && abi == Abi::none && argument_number(name)) return unknown(node.position);
   if (auto issue = refused_name(name, node.position, abi)) {
     checked_.issues.push_back(std::move(*issue));
     return nullptr;

@@ -369,16 +369,21 @@ Evaluated evaluated(const spec::Probe& probe, const Scope& scope) {
   return made;
 }
 
+Abi abi_of(const spec::Probe& probe, const Subject& subject) {
+  return probe.target.place_by == spec::PlaceBy::function ? subject.abi : Abi::none;
+}
+
 }  // namespace
 
 std::vector<spec::Fault> check(const spec::Probe& probe) {
   Types types;
-  return evaluated(probe, {.subject = {}, .offline = true, .types = types}).faults;
+  const Subject about{.abi = abi_of(probe, {})};
+  return evaluated(probe, {.subject = about, .offline = true, .types = types}).faults;
 }
 
 Evaluated evaluate(const spec::Probe& probe, const Subject& subject) {
   Subject about = subject;
-  if (probe.target.place_by != spec::PlaceBy::function) about.abi = Abi::none;
+  about.abi = abi_of(probe, subject);
   Types types(about.debug);
   Evaluated made = evaluated(probe, {.subject = about, .offline = false, .types = types});
   if (subject.may_sleep && made.faults.empty()) let_sleep(made.probe);

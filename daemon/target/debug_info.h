@@ -160,6 +160,7 @@ struct DescribeRequest {
   struct Place {
     LinkAddress at{};
     bool entry = true;  // `at` is a function's first byte, and values are wanted as they are at the call
+    bool marker = false;  // `at` is a USDT marker, whose arguments are wanted as parameters arg0, arg1, ..
   };
   int fd = -1;        // open for reading; borrowed for the call
   std::string name;   // for messages

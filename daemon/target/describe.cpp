@@ -11,6 +11,7 @@
 #include "target/dwarf_function.h"
 #include "target/dwarf_locations.h"
 #include "target/elf_image.h"
+#include "target/usdt.h"
 
 namespace diagnose::target {
 namespace {
@@ -170,12 +171,13 @@ Result<DebugInfo> describe_places(const DescribeRequest& request) {
       described.at_entry = place.entry;
       info.places.push_back(std::move(described));
     }
-    return info;
+  } else {
+    info.present = true;
+    const auto from = static_cast<std::size_t>(file->from());
+    if (file->from() >= 0 && from < request.debug_names.size()) info.source = request.debug_names[from];
+    Describing(request, *image, file->get(), info).run();
   }
-  info.present = true;
-  const auto from = static_cast<std::size_t>(file->from());
-  if (file->from() >= 0 && from < request.debug_names.size()) info.source = request.debug_names[from];
-  Describing(request, *image, file->get(), info).run();
+  if (auto status = describe_markers(request, *image, info); !status) return failure(status.error());
   return info;
 }
 

@@ -126,6 +126,11 @@ Status ElfImage::read_segments(std::uint64_t offset, std::uint32_t count) {
       if (code_segments_.size() == code_segments_max) return failure(lie("it has hundreds of executable segments"));
       code_segments_.push_back({header.p_vaddr, header.p_offset, header.p_filesz});
     }
+    const bool whole = header.p_offset <= file_size_ && header.p_filesz <= file_size_ - header.p_offset;
+    if (header.p_type == PT_LOAD && (header.p_flags & PF_W) != 0 && whole &&
+        data_segments_.size() < code_segments_max) {
+      data_segments_.push_back({header.p_vaddr, header.p_offset, header.p_filesz});
+    }
     if (header.p_type == PT_NOTE && build_id_.empty() && ++notes <= notes_max) {
       if (auto read = read_build_id(header.p_offset, header.p_filesz); !read) return read;
     }
@@ -324,6 +329,16 @@ Result<FileOffset> ElfImage::file_offset(LinkAddress address) const {
     }
   }
   return failure(lie("address " + hex(raw(address)) + " is in no executable segment"));
+}
+
+Result<FileOffset> ElfImage::data_offset(LinkAddress address, std::uint64_t bytes) const {
+  for (const Segment& segment : data_segments_) {
+    const std::uint64_t into = raw(address) - segment.address;
+    if (raw(address) >= segment.address && into < segment.size && bytes <= segment.size - into) {
+      return FileOffset{into + segment.offset};
+    }
+  }
+  return failure(lie("address " + hex(raw(address)) + " is in no data that the file holds"));
 }
 
 Result<LinkAddress> ElfImage::link_address(FileOffset offset) const {

@@ -64,6 +64,8 @@ class ElfImage {
   [[nodiscard]] Result<FileOffset> file_offset(LinkAddress address) const;
   // The way back.  Fails for an offset that no executable PT_LOAD maps.
   [[nodiscard]] Result<LinkAddress> link_address(FileOffset offset) const;
+  // Of `bytes` in a writable PT_LOAD, which the file must hold.
+  [[nodiscard]] Result<FileOffset> data_offset(LinkAddress address, std::uint64_t bytes) const;
   [[nodiscard]] const std::vector<Segment>& code_segments() const { return code_segments_; }
   [[nodiscard]] const std::vector<Section>& sections() const { return sections_; }
   // The first section of that name or type, or nullptr.
@@ -95,6 +97,7 @@ class ElfImage {
   std::string build_id_;
   bool stripped_ = true;
   std::vector<Segment> code_segments_;
+  std::vector<Segment> data_segments_;  // writable
   std::vector<Section> sections_;
   std::vector<char> section_names_;
   std::vector<std::vector<char>> strings_;  // string tables, each with a NUL of our own behind it

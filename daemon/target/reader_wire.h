@@ -304,7 +304,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<DescribeRequest::Place> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.at, s.entry);
+  return a(s.at, s.entry, s.marker);
 }
 
 template <typename Archive, wire::As<DescribeRequest> S>
