@@ -13,9 +13,12 @@ namespace diagnose::app {
 
 target::Need Probe::need() const {
   // Before the function is known every argument may be asked for.
+  // Within a copy neither arguments nor the end of the call are where the function has them.
+  const bool inlined = spec_.target.inlined && !wants_return_ && !wants_description();
   return {.exits = wants_return_,
           .entry_registers = compiled_ ? compiled_->entry_registers : target::every_register,
-          .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline};
+          .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline,
+          .inlined = inlined};
 }
 
 // Programs are made for what they will meet: how the language passes arguments, and whether a thread has one stack.

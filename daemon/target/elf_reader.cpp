@@ -14,6 +14,7 @@
 #include "target/elf_image.h"
 #include "target/exits.h"
 #include "target/function_sites.h"
+#include "target/inlined_sites.h"
 #include "target/names.h"
 #include "target/nearest.h"
 #include "target/pattern.h"
@@ -227,6 +228,7 @@ Result<FileAnswer> Reading::run() {
     if (sites > std::max(most, limits::sites_per_probe)) return failure(too_many(limits::sites_per_probe, "sites"));
   }
   finder.settle(answer_.functions);
+  if (request_.inlined) add_inlined(image_, decoder_, request_, pattern_, answer_);
   if (answer_.functions.empty() && answer_.refused.empty()) {
     answer_.nearest = nearest(image_.symbols(), pattern_.plain_name());
   }

@@ -140,6 +140,7 @@ Counted counted(const Metrics& metrics, const std::string& probe) {
 json differential_probe(const Subject& subject, const std::string& function, const std::string& strategy,
                         Measure measure, pid_t pid) {
   json target = {{"function", function}};
+  if (!subject.copies) target["inline"] = false;
   if (subject.by_exe) {
     target["exe"] = program_path(subject.command.at(0));
   } else {

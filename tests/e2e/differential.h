@@ -20,6 +20,7 @@ struct Subject {
   double hidden_callers = 0;
   bool trampoline_is_safe = false;  // nothing is thrown and no stack switched, so that one may be insisted on
   bool own_numbers = true;          // false: only its output is compared
+  bool copies = true;               // false: the program counts what is called, not what is inlined
 };
 
 enum class Measure { calls, times, ends, records };

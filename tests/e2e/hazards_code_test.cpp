@@ -140,7 +140,7 @@ TEST(HazardCode, AnIfuncIsResolvedOrRefusedAndNeverItsResolver) {
 
 TEST(HazardCode, AFunctionInlinedAtTwoSitesIsCountedAtTheThirdWhereItIsCalled) {
   expect_the_same_under_every_probe(
-      {.command = {"inlined", "200"}, .functions = {"often_inlined"}, .trampoline_is_safe = true});
+      {.command = {"inlined", "200"}, .functions = {"often_inlined"}, .trampoline_is_safe = true, .copies = false});
 }
 
 TEST(HazardCode, AFunctionOfALibraryIsCountedWhoeverCallsItThroughItsPlt) {

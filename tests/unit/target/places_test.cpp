@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
@@ -133,6 +134,87 @@ TEST(AddressPlace, OfAStrippedFileIsFoundByItsUnwindTable) {
   const Function whole = function(program("threads_stripped"), "main");
   const FileAnswer answer = at(program("threads_stripped"), whole.sites.front().address);
   EXPECT_THAT(answer.functions, SizeIs(1));
+}
+
+// The line of tests/programs/lines.cpp that ends in `// here: NAME`.
+std::uint32_t line_of(const std::string& name) {
+  std::ifstream source(TEST_SOURCE_DIR "/programs/lines.cpp");
+  std::uint32_t number = 0;
+  for (std::string line; std::getline(source, line);) {
+    ++number;
+    if (line.ends_with("// here: " + name)) return number;
+  }
+  return 0;
+}
+
+FileAnswer at_line(const std::string& file, std::uint32_t line) {
+  FileRequest request;
+  request.by = PlaceBy::line;
+  request.function = file;
+  request.line = line;
+  return read(program("lines"), std::move(request));
+}
+
+TEST(LinePlace, IsTheFirstStatementOfEachStretchOfItsCode) {
+  const FileAnswer odd = at_line("lines.cpp", line_of("odd"));
+  ASSERT_THAT(odd.functions, SizeIs(1));
+  EXPECT_EQ(odd.functions[0].name, "first");
+  EXPECT_EQ(odd.functions[0].sites.at(0).kind, SiteKind::line);
+  const FileAnswer inlined = at_line("programs/lines.cpp", line_of("inlined"));
+  ASSERT_THAT(inlined.functions, SizeIs(2));
+  EXPECT_EQ(inlined.functions[0].name, "first");
+  EXPECT_EQ(inlined.functions[1].name, "second");
+}
+
+TEST(LinePlace, IsFoundByTheEndOfThePathFromASlashOn) {
+  const std::uint32_t line = line_of("odd");
+  EXPECT_THAT(at_line(TEST_SOURCE_DIR "/programs/lines.cpp", line).functions, SizeIs(1));
+  for (const char* other : {"ines.cpp", "other/lines.cpp", "lines", "cpp"}) {
+    const FileAnswer none = at_line(other, line);
+    EXPECT_THAT(none.functions, IsEmpty()) << other;
+    EXPECT_EQ(none.absent, "no source file of that name") << other;
+  }
+}
+
+TEST(LinePlace, WithoutCodeTellsTheNextThatHasSome) {
+  const FileAnswer none = at_line("lines.cpp", line_of("odd") + 2);  // blank
+  EXPECT_THAT(none.functions, IsEmpty());
+  EXPECT_EQ(none.absent, "the next line with code is " + std::to_string(line_of("odd") + 3));
+  EXPECT_THAT(none.nearest, ElementsAre("lines.cpp:" + std::to_string(line_of("odd") + 3)));
+  EXPECT_THAT(at_line("lines.cpp", 100'000).absent, HasSubstr("the last line with code is "));
+}
+
+TEST(LinePlace, NeedsDebugInformation) {
+  FileRequest request;
+  request.by = PlaceBy::line;
+  request.function = "threads.cpp";
+  request.line = 10;
+  EXPECT_EQ(read(program("threads_stripped"), std::move(request)).absent, "the file has no debug information");
+}
+
+FileAnswer inlined(const std::string& name, const std::string& pattern) {
+  FileRequest request;
+  request.function = pattern;
+  request.inlined = true;
+  return read(program(name), std::move(request));
+}
+
+TEST(InlinedPlaces, AreTheCopiesBesideTheFunctionItself) {
+  const FileAnswer answer = inlined("inlined", "often_inlined");
+  std::vector<std::string> names;
+  for (const Function& function : answer.functions) names.push_back(function.name);
+  EXPECT_THAT(names, testing::UnorderedElementsAre("often_inlined", "often_inlined (inlined in one_site)",
+                                                   "often_inlined (inlined in other_site)"));
+  EXPECT_THAT(answer.refused, IsEmpty());
+  EXPECT_THAT(functions(program("inlined"), "often_inlined").functions, SizeIs(1));
+}
+
+TEST(InlinedPlaces, OfAFunctionThatHasNoCodeOfItsOwnAreFound) {
+  const FileAnswer answer = inlined("lines", "keep");
+  ASSERT_THAT(answer.functions, SizeIs(2));
+  EXPECT_EQ(answer.functions[0].name, "keep(long) (inlined in first)");
+  EXPECT_EQ(answer.functions[0].sites.at(0).kind, SiteKind::inlined);
+  EXPECT_THAT(functions(program("lines"), "keep").functions, IsEmpty());
 }
 
 }  // namespace
