@@ -212,7 +212,7 @@ TEST(InlinedPlaces, AreTheCopiesBesideTheFunctionItself) {
 TEST(InlinedPlaces, OfAFunctionThatHasNoCodeOfItsOwnAreFound) {
   const FileAnswer answer = inlined("lines", "keep");
   ASSERT_THAT(answer.functions, SizeIs(2));
-  EXPECT_EQ(answer.functions[0].name, "keep(long) (inlined in first)");
+  EXPECT_EQ(answer.functions[0].name, "keep (inlined in first)");
   EXPECT_EQ(answer.functions[0].sites.at(0).kind, SiteKind::inlined);
   EXPECT_THAT(functions(program("lines"), "keep").functions, IsEmpty());
 }
