@@ -94,6 +94,12 @@ std::vector<Dwarf_Die> declared_parameters(Dwarf_Die function) {
   return all;
 }
 
+bool is_wide_integer(Dwarf_Die variable) {
+  const auto type = without_typedefs(type_of(variable));
+  return type && tag_of(*type) == DW_TAG_base_type && bytes_of(type).value_or(0) == 16 &&
+         number(*type, DW_AT_encoding).value_or(0) != DW_ATE_float;
+}
+
 class Description {
  public:
   Description(const DwarfFunction& function, const PlaceFacts& facts, DwarfTypes& types, Described& described)
@@ -238,8 +244,11 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
   const bool is_address = told.pieces.size() == 1 && told.pieces.front().where == Piece::Where::memory &&
                           told.pieces.front().offset == 0 && is_cpp(language_of(die)) &&
                           classify_system_v(type_of(die), true).kind == Classified::Kind::by_reference;
+  // LLVM has callers pass rubbish for a parameter that the function makes no use of, and then tells no place; GCC has them
+  // pass it.
   const bool out_of_line = reference(die, DW_AT_abstract_origin).has_value();
-  if (planned && (told.kind == Location::Kind::computed || !out_of_line)) {
+  const bool passed_anyway = !out_of_line && (!is_optimised(function_.die) || made_by_gcc(function_.die));
+  if (planned && (told.kind == Location::Kind::computed || passed_anyway)) {
     variable.pieces = passed->pieces;
   } else if (is_address) {
     variable.pieces = told.pieces;
@@ -251,6 +260,9 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
 void Description::at_entry() {
   viewpoint_.entry = true;
   const bool keeps = keeps_convention();
+  // LLVM before 18 passes an __int128 half in a register where one is left (LLVM issue 41784): what comes behind it is where
+  // the debug information says, or nowhere.
+  bool as_agreed = true;
   std::size_t place = 0;
   for (const Parameter& parameter : parameters()) {
     if (is_result(parameter.die)) continue;
@@ -258,7 +270,8 @@ void Description::at_entry() {
     if (parameter.lost) {
       variable.why = "optimised away";
     } else {
-      place_at_entry(variable, parameter.die, keeps ? &plan().arguments.at(place) : nullptr);
+      if (!made_by_gcc(function_.die) && is_wide_integer(parameter.die)) as_agreed = false;
+      place_at_entry(variable, parameter.die, keeps && as_agreed ? &plan().arguments.at(place) : nullptr);
     }
     ++place;
     described_.variables.push_back(std::move(variable));
