@@ -49,5 +49,7 @@ void fuzz(std::string_view input) {
       return decode<DescribeRequest, DebugInfo>(input);
     case Verb::list:
       return decode<ListRequest, ListAnswer>(input);
+    case Verb::symbolize:
+      return decode<SymbolizeRequest, std::vector<Symbolized>>(input);
   }
 }

@@ -8,8 +8,8 @@ void fuzz(std::string_view input) {
   const auto request = control::parse_request(input);
   if (!request) {
     REQUIRE(!request.error().why.empty());
-    const std::string line = control::error_line(request.error().id, request.error().code,
-                                                 {.what = "read", .where = {}, .why = request.error().why, .mend = {}});
+    const Error error{.what = "read", .where = {}, .why = request.error().why, .mend = {}};
+    const std::string line = control::error_line(request.error().id, request.error().code, error);
     REQUIRE(line.ends_with('\n') && line.find('\n') == line.size() - 1);
     return;
   }
