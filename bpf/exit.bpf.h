@@ -109,11 +109,10 @@ static long return_too(u32 index, struct returning *returning)
 
 static __always_inline int come_back(struct pt_regs *ctx)
 {
-	struct returning returning = {
-	    .end = {.time_ns = bpf_ktime_get_ns()},
-	    .result = ctx->rax,
-	    .result_high = ctx->rdx,
-	    .outcome = OUTCOME_RETURNED};
+	struct returning returning = {.end = {.time_ns = bpf_ktime_get_ns()},
+				      .result = ctx->rax,
+				      .result_high = ctx->rdx,
+				      .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();
 	u64 cookie;

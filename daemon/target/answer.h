@@ -109,10 +109,10 @@ struct FileRequest {
   std::string function;
   LinkAddress address{};
   std::uint32_t line = 0;
-  bool inlined = false;        // inlined copies of the functions too, as functions of one site (SiteKind::inlined)
+  bool inlined = false;             // inlined copies of the functions too, as functions of one site (SiteKind::inlined)
   std::vector<int> debug_fds = {};  // as in DescribeRequest
-  std::string build_id;  // lower-case hex; empty: any
-  bool exits = false;    // find exits and tails too
+  std::string build_id;             // lower-case hex; empty: any
+  bool exits = false;               // find exits and tails too
   // Registers (bit = x86 encoding) that must still be as they were at the call where the entry site is put; rsp among
   // them: it has not moved.
   std::uint16_t entry_registers = every_register;
@@ -220,7 +220,7 @@ struct SymbolizeRequest {
   std::string name;
   std::vector<FileOffset> offsets;  // of code; at most limits::symbolized_places
 };
-struct Symbolized {  // one for each offset, in the same order
+struct Symbolized {        // one for each offset, in the same order
   std::string function;    // demangled, without parameters; empty: no symbol covers the place
   std::uint64_t into = 0;  // bytes from the function's first
   std::uint64_t size = 0;  // bytes of the function

@@ -17,8 +17,8 @@ inline constexpr TypeId no_type = 0;  // void, or what the reader does not know
 
 struct DebugType {
   enum class Kind {
-    nothing,      // void, a function, anything without a value
-    integer,      // characters too (`is_character`)
+    nothing,  // void, a function, anything without a value
+    integer,  // characters too (`is_character`)
     boolean,
     floating,
     pointer,      // `target`; Rust's Box and &T, Go's *T
@@ -27,10 +27,10 @@ struct DebugType {
     record,       // struct, class, union
     enumeration,  // integer with `enumerators`
     // Library types, told by their name and made plain by the reader, whatever the library's internals:
-    text,         // std::string, string_view, &str, String, Go string: see `layout`
-    sequence,     // std::vector, span, slice, Vec: elements of `target`; see `layout`
-    smart,        // unique_ptr, shared_ptr: a pointer to `target` at layout.data_offset
-    optional,     // std::optional, Option: see `layout`
+    text,      // std::string, string_view, &str, String, Go string: see `layout`
+    sequence,  // std::vector, span, slice, Vec: elements of `target`; see `layout`
+    smart,     // unique_ptr, shared_ptr: a pointer to `target` at layout.data_offset
+    optional,  // std::optional, Option: see `layout`
   };
   // Offsets in bytes from the start of an object of this type.
   struct Layout {
@@ -56,8 +56,8 @@ struct DebugType {
     // Of a bit-field: `bits` > 0, and its lowest bit counted from the lowest of the byte at `offset` (DWARF 5, 5.7.6).
     std::uint8_t bits = 0;
     std::uint16_t bit_offset = 0;
-    bool is_base = false;       // a base class: its members are the record's own, after those
-    bool is_virtual = false;    // a virtual base: its offset is not known
+    bool is_base = false;     // a base class: its members are the record's own, after those
+    bool is_virtual = false;  // a virtual base: its offset is not known
   };
   struct Enumerator {
     std::string name;
@@ -102,8 +102,8 @@ struct Variable {
   bool is_artificial = false;  // `this`
   // In registers as they are at the place asked for.  More than one piece: a struct taken apart.
   std::vector<Piece> pieces;
-  // If it cannot be had there: the reason, and where it does live ("optimised away here; it lives in %rax from 0x1189 to
-  // 0x11a0").  Empty otherwise.
+  // If it cannot be had there: the reason, and where it does live ("optimised away here; it lives in %rax from 0x1189
+  // to 0x11a0").  Empty otherwise.
   std::string why;
 };
 
@@ -114,7 +114,7 @@ struct Described {
   LinkAddress low{};     // the function's entry
   std::string file;      // where the function is declared; empty if not told
   std::uint32_t line = 0;
-  bool at_entry = true;  // `variables` hold at the call itself
+  bool at_entry = true;             // `variables` hold at the call itself
   std::vector<Variable> variables;  // parameters in their order, `this` first; at other places locals too, inner first
   TypeId result = no_type;          // no_type: void
   // Where the result is at a `ret` (System V ABI 3.2.3; Go's ABIInternal).  Returned in memory: one piece of `memory`
@@ -132,13 +132,13 @@ struct Global {
 };
 
 struct NamedType {
-  std::string name;  // as asked for: "struct request", "request", "Color"
+  std::string name;       // as asked for: "struct request", "request", "Color"
   TypeId type = no_type;  // no_type: there is none of that name
 };
 
 // An enumerator, or a constant: `Color::red`, `RED`.
 struct NamedConstant {
-  std::string name;  // as asked for
+  std::string name;       // as asked for
   TypeId type = no_type;  // no_type: there is none of that name
   std::int64_t value = 0;
 };
@@ -159,18 +159,18 @@ struct DebugInfo {
 struct DescribeRequest {
   struct Place {
     LinkAddress at{};
-    bool entry = true;  // `at` is a function's first byte, and values are wanted as they are at the call
+    bool entry = true;    // `at` is a function's first byte, and values are wanted as they are at the call
     bool marker = false;  // `at` is a USDT marker, whose arguments are wanted as parameters arg0, arg1, ..
   };
-  int fd = -1;        // open for reading; borrowed for the call
-  std::string name;   // for messages
+  int fd = -1;       // open for reading; borrowed for the call
+  std::string name;  // for messages
   // Files that may hold the debug information, open for reading, borrowed: found by the caller (debug_files.h), as the
   // reader may open nothing.  The first that has the build id and DWARF is used, after the file itself.
   std::vector<int> debug_fds = {};
   std::vector<std::string> debug_names = {};  // their paths, for DebugInfo::source
   std::vector<Place> places = {};
-  // Every identifier that the expressions mention.  The types of variables, results and globals, and what those point to,
-  // are expanded; beyond, only members of these names are: others are listed by name and offset, their types not
+  // Every identifier that the expressions mention.  The types of variables, results and globals, and what those point
+  // to, are expanded; beyond, only members of these names are: others are listed by name and offset, their types not
   // expanded (DebugType::expanded).
   std::vector<std::string> members = {};
   std::vector<std::string> globals = {};    // "name", "ns::name"

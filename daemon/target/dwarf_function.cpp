@@ -244,8 +244,8 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
   const bool is_address = told.pieces.size() == 1 && told.pieces.front().where == Piece::Where::memory &&
                           told.pieces.front().offset == 0 && is_cpp(language_of(die)) &&
                           classify_system_v(type_of(die), true).kind == Classified::Kind::by_reference;
-  // LLVM has callers pass rubbish for a parameter that the function makes no use of, and then tells no place; GCC has them
-  // pass it.
+  // LLVM has callers pass rubbish for a parameter that the function makes no use of, and then tells no place; GCC has
+  // them pass it.
   const bool out_of_line = reference(die, DW_AT_abstract_origin).has_value();
   const bool passed_anyway = !out_of_line && (!is_optimised(function_.die) || made_by_gcc(function_.die));
   if (planned && (told.kind == Location::Kind::computed || passed_anyway)) {
@@ -260,8 +260,8 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
 void Description::at_entry() {
   viewpoint_.entry = true;
   const bool keeps = keeps_convention();
-  // LLVM before 18 passes an __int128 half in a register where one is left (LLVM issue 41784): what comes behind it is where
-  // the debug information says, or nowhere.
+  // LLVM before 18 passes an __int128 half in a register where one is left (LLVM issue 41784): what comes behind it is
+  // where the debug information says, or nowhere.
   bool as_agreed = true;
   std::size_t place = 0;
   for (const Parameter& parameter : parameters()) {

@@ -27,7 +27,8 @@ struct NameParts {
 [[nodiscard]] std::string without_templates(std::string_view name);
 // Without the template arguments of the last component only: "ns::v<int>::f<char>" -> "ns::v<int>::f".
 [[nodiscard]] std::string_view without_last_template(std::string_view name);
-// Parameters, or a name, in the one spelling in which they are compared: no spaces, `const` behind its type, std::string short,
+// Parameters, or a name, in the one spelling in which they are compared: no spaces, `const` behind its type,
+// std::string short,
 // "(void)" as "()".
 [[nodiscard]] std::string comparable(std::string_view parameters);
 [[nodiscard]] std::string without_spaces(std::string_view text);

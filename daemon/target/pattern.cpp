@@ -214,9 +214,9 @@ bool FunctionPattern::matches_demangled(std::string_view symbol) const {
   if (kind_ == Kind::regex) return finds(demangled);
   const NameParts parts = take_apart(demangled);
   if (kind_ == Kind::glob) return finds(parts.name) || finds(without_templates(parts.name));
-  const bool named = comparable(parts.name) == name_ ||
-                     (has_templates_ ? comparable(without_last_template(parts.name)) == name_
-                                     : comparable(without_templates(parts.name)) == name_);
+  const bool named =
+      comparable(parts.name) == name_ || (has_templates_ ? comparable(without_last_template(parts.name)) == name_
+                                                         : comparable(without_templates(parts.name)) == name_);
   if (!named) return false;
   if (parameters_.empty()) return true;
   return comparable(parts.parameters) == parameters_ &&

@@ -41,8 +41,8 @@ using SymbolAddress = std::function<std::optional<LinkAddress>(std::string_view)
 [[nodiscard]] std::vector<Variable> marker_arguments(std::string_view text, const SymbolAddress& symbols,
                                                      std::vector<DebugType>& types);
 
-// Adds the arguments to those of `info.places` that `request` calls markers; both have the same places, in the file `image`.  There they are
-// the parameters; those of the function around are no parameters any more.
+// Adds the arguments to those of `info.places` that `request` calls markers; both have the same places, in the file
+// `image`.  There they are the parameters; those of the function around are no parameters any more.
 [[nodiscard]] Status describe_markers(const DescribeRequest& request, const ElfImage& image, DebugInfo& info);
 
 }  // namespace diagnose::target

@@ -157,17 +157,15 @@ TEST(FunctionPattern, MatchesRustInBothManglingsWithoutTheHash) {
   EXPECT_EQ(among(v0, "mycrate::main::{closure#0}"), (Numbers{4}));
   EXPECT_EQ(among(v0, "mycrate::main"), (Numbers{5}));
   EXPECT_EQ(among(v0, "mycrate::module::*"), (Numbers{0, 1, 2}));
-  const std::vector<std::string>
-      legacy =
-          {
-              "_ZN7mycrate6module1f17h1234567890abcdefE",                            // 0
-              "_ZN7mycrate6module7generic17h1234567890abcdefE",                      // 1
-              "_ZN7mycrate6module7generic17hfedcba0987654321E",                      // 2
-              "_ZN7mycrate6module14Thing$LT$T$GT$3get17h1234567890abcdefE",          // 3
-              "_ZN7mycrate4main28_$u7b$$u7b$closure$u7d$$u7d$17h1234567890abcdefE",  // 4
-              "_ZN76_$LT$mycrate..module..Thing$LT$f64$GT$$u20$as$u20$mycrate..module..Shape$GT$"
-              "4area17h1234567890abcdefE",  // 5
-          };
+  const std::vector<std::string> legacy = {
+      "_ZN7mycrate6module1f17h1234567890abcdefE",                            // 0
+      "_ZN7mycrate6module7generic17h1234567890abcdefE",                      // 1
+      "_ZN7mycrate6module7generic17hfedcba0987654321E",                      // 2
+      "_ZN7mycrate6module14Thing$LT$T$GT$3get17h1234567890abcdefE",          // 3
+      "_ZN7mycrate4main28_$u7b$$u7b$closure$u7d$$u7d$17h1234567890abcdefE",  // 4
+      "_ZN76_$LT$mycrate..module..Thing$LT$f64$GT$$u20$as$u20$mycrate..module..Shape$GT$"
+      "4area17h1234567890abcdefE",  // 5
+  };
   EXPECT_EQ(among(legacy, "mycrate::module::f"), (Numbers{0}));
   EXPECT_EQ(among(legacy, "mycrate::module::generic"), (Numbers{1, 2}));
   EXPECT_EQ(among(legacy, "mycrate::module::Thing<T>::get"), (Numbers{3}));
