@@ -270,7 +270,10 @@ void Description::at_entry() {
     if (parameter.lost) {
       variable.why = "optimised away";
     } else {
-      if (!made_by_gcc(function_.die) && is_wide_integer(parameter.die)) as_agreed = false;
+      if (keeps && !made_by_gcc(function_.die) && is_wide_integer(parameter.die)) {
+        const auto& pieces = plan().arguments.at(place).pieces;
+        as_agreed = as_agreed && !pieces.empty() && pieces.front().where == Piece::Where::reg;
+      }
       place_at_entry(variable, parameter.die, keeps && as_agreed ? &plan().arguments.at(place) : nullptr);
     }
     ++place;

