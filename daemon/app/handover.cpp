@@ -110,6 +110,7 @@ metrics::Reading reading_of(const HandedFolding& folding) {
 }
 
 bool same_but_lifespan(const nlohmann::json& one, const nlohmann::json& other) {
+  if (!one.is_object() || !other.is_object()) return one == other;
   nlohmann::json left = one;
   nlohmann::json right = other;
   for (const char* key : {"lifespan", "lastmodified", "applied"}) {

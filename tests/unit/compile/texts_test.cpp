@@ -182,7 +182,7 @@ TEST(Texts, TextsOfCEndAtTheirNulOrWithTheirArray) {
 
 TEST(Texts, TheLengthOfATextOfCIsExactOrNull) {
   Target target;
-  for (const std::size_t length : {0, 1, 62, 63, 64, 125, 126, 127, 1007, 1008}) {
+  for (const std::size_t length : std::initializer_list<std::size_t>{0, 1, 62, 63, 64, 125, 126, 127, 1007, 1008}) {
     target.characters.fill('\0');
     std::fill_n(target.characters.begin(), length, 'x');
     EXPECT_EQ(target.value("len(h->name)"), static_cast<std::int64_t>(length));

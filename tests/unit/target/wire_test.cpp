@@ -95,8 +95,9 @@ TYPED_TEST(Wire, CutOffAnywhereIsRefused) {
     in(arrived);
     EXPECT_FALSE(in.done()) << size;
   }
+  const std::string longer = bytes + "x";
   TypeParam arrived;
-  wire::Reader in(bytes + "x", memory, this->files_);
+  wire::Reader in(longer, memory, this->files_);
   in(arrived);
   EXPECT_FALSE(in.done());
 }
