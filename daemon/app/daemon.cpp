@@ -20,6 +20,7 @@
 #include "app/spec_folders.h"
 #include "app/survey.h"
 #include "app/verbs.h"
+#include "attach/canary.h"
 #include "attach/kernel.h"
 #include "attach/lease.h"
 #include "bpf/contract.h"
@@ -140,7 +141,7 @@ Status Daemon::Impl::build_kernel() {
   detacher = std::make_unique<attach::Detacher>();
   if (auto status = load_stencils(); !status) return status;
   resolver = std::make_unique<target::Resolver>(proc, *reader);
-  survey = std::make_unique<Survey>(proc, *reader);
+  survey = std::make_unique<Survey>(proc, *reader, !attach::trampolines_pass_filters(*kernel, *detacher));
   symbols = std::make_unique<target::Symbols>(proc, *reader);
   if (!options.settings.state.empty()) {
     auto opened = state::Store::open(options.settings.state);

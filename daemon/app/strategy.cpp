@@ -8,6 +8,8 @@ namespace {
 using attach::Return;
 using attach::Strategy;
 
+constexpr const char* filter_kills = "a process has a seccomp filter, which may kill it for a trampoline's system call";
+
 // Unwinds a thread from wherever it is, in the middle of a leaf too.
 bool cancels(const Surroundings& around) {
   return std::any_of(around.unwinds.begin(), around.unwinds.end(), [](const std::string& reason) {
@@ -31,7 +33,7 @@ bool stands_on_return_address(const target::Function& function) {
 // Why a trampoline is not proved safe, or nothing.
 std::string trampoline_objection(const target::Function& function, const Surroundings& around) {
   if (function.go) return "Go moves stacks";
-  if (around.seccomp) return "a process has a seccomp filter, which may kill it for a trampoline's system call";
+  if (around.filter_may_kill) return filter_kills;
   if (function.reads_return_address) return "the function may look at its own return address";
   if (!stands_on_return_address(function)) return "the entry's breakpoint does not stand where the return address is";
   if (function.leaf && !cancels(around)) return "";
@@ -90,6 +92,7 @@ Result<Return> choose_return(spec::ReturnStrategy wanted, const target::Function
   if (!stands_on_return_address(function)) {
     return refused("trampoline", "no breakpoint can stand where the return address is");
   }
+  if (around.filter_may_kill) return refused("trampoline", filter_kills);
   if (function.leaf) return Return{.strategy = Strategy::trampoline, .why = "the spec says so", .number = 0};
   const std::string objection = trampoline_objection(function, around);
   return Return{.strategy = Strategy::trampoline,

@@ -16,9 +16,9 @@ struct Surroundings {
   std::vector<std::string> unwinds;          // why a return address must stay: "libstdc++.so.6: defines __cxa_throw"
   std::vector<std::string> switches_stacks;  // likewise
   std::string other_stacks;                  // the module that runs code on stacks of its own; empty: none is known to
-  bool seccomp = false;   // some process has a filter, which may deny the system call of a trampoline
-  bool all_known = true;  // every process that will run the function is running now
-  bool provable = true;   // every module could be read, and has symbols to prove it by
+  bool filter_may_kill = false;  // some process has a system call filter, and the kernel asks it about trampolines
+  bool all_known = true;         // every process that will run the function is running now
+  bool provable = true;          // every module could be read, and has symbols to prove it by
 };
 
 // The first that is possible of `trampoline`, `callers` and `sites`; or the one that the spec insists on.  Fails where

@@ -33,7 +33,7 @@ Surroundings Survey::around(std::span<const target::Process> processes, bool all
   Surroundings around;
   around.all_known = all_known;
   for (const target::Process& process : processes) {
-    around.seccomp = around.seccomp || proc_.seccomp(process.pid);
+    around.filter_may_kill = around.filter_may_kill || (filters_may_kill_ && proc_.seccomp(process.pid));
     const auto mappings = proc_.mappings(process.pid);
     const std::vector<MappedFile> mapped = files(process);
     around.provable = around.provable && mappings && mapped.size() == mappings->size();

@@ -27,7 +27,9 @@ struct MappedFile {
 // Loop thread only.  Borrows both.
 class Survey {
  public:
-  Survey(const target::ProcFs& proc, target::FileReader& reader) : proc_(proc), reader_(reader) {}
+  // `filters_may_kill`: a process's system call filter sees the calls that return trampolines make (attach/canary.h).
+  Survey(const target::ProcFs& proc, target::FileReader& reader, bool filters_may_kill)
+      : proc_(proc), reader_(reader), filters_may_kill_(filters_may_kill) {}
 
   // Of all `processes` together.  `all_known`: no other process will run the function.
   [[nodiscard]] Surroundings around(std::span<const target::Process> processes, bool all_known);
@@ -51,6 +53,7 @@ class Survey {
 
   const target::ProcFs& proc_;
   target::FileReader& reader_;
+  bool filters_may_kill_;
   std::map<Key, Known> known_;
 };
 

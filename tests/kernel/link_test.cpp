@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "attach/canary.h"
 #include "attach/detacher.h"
 #include "attach/price.h"
 #include "attach/syscall.h"
@@ -221,6 +222,20 @@ TEST(Prices, AreMeasuredForEveryClassBothWays) {
     std::printf("%s: optimised %.0f, emulated %.0f, stepped %.0f, trampoline %.0f ns\n",
                 multi ? "this kernel's way" : "perf events", prices.optimised_ns, prices.emulated_ns, prices.stepped_ns,
                 prices.trampoline_ns);
+  }
+}
+
+// As every kernel does but 6.11 to 6.12.14 and 6.13.
+TEST(Canary, LivesUnderAFilterThatForbidsTheTrampolinesSystemCall) {
+  const std::string release = attach::kernel_release();
+  int major = 0, minor = 0, patch = 0;
+  std::sscanf(release.c_str(), "%d.%d.%d", &major, &minor, &patch);
+  const bool asks_filters = major == 6 && (minor == 11 || (minor == 12 && patch < 15) || minor == 13);
+  if (asks_filters) GTEST_SKIP() << release << " asks filters about trampolines";
+  for (const bool multi : {true, false}) {
+    const Kernel kernel = kernel_of(multi);
+    attach::Detacher detacher;
+    EXPECT_TRUE(attach::trampolines_pass_filters(kernel, detacher)) << multi;
   }
 }
 

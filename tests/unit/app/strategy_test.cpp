@@ -78,8 +78,9 @@ TEST(Strategy, ProcessesToComeAndModulesThatCannotBeReadAreNoProof) {
 
 TEST(Strategy, ASeccompFilterForbidsTheTrampolinesSystemCall) {
   Surroundings around = plain_c();
-  around.seccomp = true;
+  around.filter_may_kill = true;
   EXPECT_NE(automatic(leaf(), around), Strategy::trampoline);
+  EXPECT_FALSE(choose_return(ReturnStrategy::trampoline, leaf(), around)) << "whoever insists";
 }
 
 TEST(Strategy, AFunctionThatLooksAtItsReturnAddressKeepsIt) {
