@@ -91,7 +91,7 @@ struct Daemon::Impl {
 
   Status build();
   Status build_kernel();
-  Status load_stencils();
+  Status load_stencils(std::optional<std::uint32_t> session);
   Status build_front();
   Status catch_signals();
   void changed();
@@ -139,7 +139,7 @@ Status Daemon::Impl::build_kernel() {
   auto kernel = attach::Kernel::detect();
   if (!kernel) return tl::unexpected(kernel.error());
   detacher = std::make_unique<attach::Detacher>();
-  if (auto status = load_stencils(); !status) return status;
+  if (auto status = load_stencils(kernel->session); !status) return status;
   resolver = std::make_unique<target::Resolver>(proc, *reader);
   survey = std::make_unique<Survey>(proc, *reader, !attach::trampolines_pass_filters(*kernel, *detacher));
   symbols = std::make_unique<target::Symbols>(proc, *reader);
@@ -195,7 +195,7 @@ Status Daemon::Impl::build_kernel() {
 }
 
 // With the shared maps of the daemon before, if it left any: its programs write to those.
-Status Daemon::Impl::load_stencils() {
+Status Daemon::Impl::load_stencils(std::optional<std::uint32_t> session) {
   if (!options.stored.descriptors.empty()) {
     if (auto handover = read_handover(options.stored.text)) {
       inheritance = Inheritance(std::move(*handover), std::move(options.stored.descriptors));
@@ -205,12 +205,13 @@ Status Daemon::Impl::load_stencils() {
     }
     options.stored = {};
   }
-  auto loaded = compile::Stencils::load({.records = inheritance.records(), .processes = inheritance.processes()});
+  auto loaded =
+      compile::Stencils::load({.records = inheritance.records(), .processes = inheritance.processes()}, session);
   if (!loaded && inheritance.records() >= 0) {
     log.warning("what the daemon before has left is of no use: " + loaded.error().why);
     detacher->detach(inheritance.rest().descriptors, [] {});
     inheritance = {};
-    loaded = compile::Stencils::load();
+    loaded = compile::Stencils::load({}, session);
   }
   if (!loaded) return tl::unexpected(loaded.error());
   stencils = std::move(*loaded);

@@ -27,7 +27,7 @@ Status Probe::prepare(const target::Resolution& resolution) {
   compile::Returns wanted{.frames = compile::FrameKey::thread,
                           .callers = wants_return_ && spec_.return_strategy != spec::ReturnStrategy::sites,
                           .trampoline = wants_return_ && spec_.return_strategy != spec::ReturnStrategy::sites,
-                          .session = false};
+                          .session = wants_return_ && parts_.kernel.session.has_value()};
   bool go = false;
   for (const target::Module& module : resolution.modules) {
     go = go || std::any_of(module.functions.begin(), module.functions.end(),

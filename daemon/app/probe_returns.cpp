@@ -58,9 +58,12 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
   callers_.number(grip.module, grip.returns);
   std::vector<std::string> notes;
   if (grip.processes.empty() || !process) callers_.find(grip.module, grip.returns, std::nullopt, true, notes);
+  const bool has_session = loaded_ && loaded_->program(compile::ProgramRole::session) >= 0;
+  const bool keeps_frames = std::any_of(grip.returns.begin(), grip.returns.end(),
+                                        [&](const attach::Return& one) { return !has_session || !one.only_returns; });
   for (const target::Process& one : grip.processes) {
     callers_.find(grip.module, grip.returns, one, !process, notes);
-    watch_unwinding(one);
+    if (keeps_frames) watch_unwinding(one);
   }
   for (const std::string& note : notes) add_note(note);
   return {};

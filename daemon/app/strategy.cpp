@@ -17,6 +17,11 @@ bool cancels(const Surroundings& around) {
   });
 }
 
+// Not even a handler of signals leaves a leaf in its middle.
+bool only_returns(const target::Function& function, const Surroundings& around) {
+  return function.leaf && around.provable && around.all_known && !around.jumps && !cancels(around);
+}
+
 bool exits_are_cheap(const target::Function& function) {
   return function.exits_error.empty() &&
          std::all_of(function.sites.begin(), function.sites.end(), [](const target::Site& site) {
@@ -55,7 +60,8 @@ Return automatic(const target::Function& function, const Surroundings& around) {
     return {.strategy = Strategy::trampoline,
             .why = function.leaf ? "a leaf: nothing unwinds through it"
                                  : "no module of the process unwinds the stack, switches it, or looks at it",
-            .number = 0};
+            .number = 0,
+            .only_returns = only_returns(function, around)};
   }
   if (exits_are_cheap(function)) {
     return by_sites("no trampoline (" + objection + "); every exit is as cheap as a caller");
@@ -93,7 +99,12 @@ Result<Return> choose_return(spec::ReturnStrategy wanted, const target::Function
     return refused("trampoline", "no breakpoint can stand where the return address is");
   }
   if (around.filter_may_kill) return refused("trampoline", filter_kills);
-  if (function.leaf) return Return{.strategy = Strategy::trampoline, .why = "the spec says so", .number = 0};
+  if (function.leaf) {
+    return Return{.strategy = Strategy::trampoline,
+                  .why = "the spec says so",
+                  .number = 0,
+                  .only_returns = only_returns(function, around)};
+  }
   const std::string objection = trampoline_objection(function, around);
   return Return{.strategy = Strategy::trampoline,
                 .why = "the spec says so" + (objection.empty() ? "" : ", though it is not proved safe: " + objection),

@@ -17,8 +17,9 @@ struct Surroundings {
   std::vector<std::string> switches_stacks;  // likewise
   std::string other_stacks;                  // the module that runs code on stacks of its own; empty: none is known to
   bool filter_may_kill = false;  // some process has a system call filter, and the kernel asks it about trampolines
-  bool all_known = true;         // every process that will run the function is running now
-  bool provable = true;          // every module could be read, and has symbols to prove it by
+  bool jumps = false;     // some module may jump out of functions (longjmp): out of a leaf, from a signal handler
+  bool all_known = true;  // every process that will run the function is running now
+  bool provable = true;   // every module could be read, and has symbols to prove it by
 };
 
 // The first that is possible of `trampoline`, `callers` and `sites`; or the one that the spec insists on.  Fails where

@@ -46,6 +46,7 @@ Surroundings Survey::around(std::span<const target::Process> processes, bool all
       if (found->takes_other_stacks && around.other_stacks.empty()) {
         around.other_stacks = file.path + ": " + found->switches_stacks.front();
       }
+      around.jumps = around.jumps || found->jumps;
       for (const std::string& reason : found->unwinds) around.unwinds.push_back(file.path + ": " + reason);
       for (const std::string& reason : found->switches_stacks) {
         around.switches_stacks.push_back(file.path + ": " + reason);

@@ -23,9 +23,11 @@ struct Plan {
   SiteSet exits;
   SiteSet learning;  // exits of functions by callers
   SiteSet trampolines;
+  SiteSet sessions;  // entries and trampolines in one
 
   [[nodiscard]] std::size_t size() const {
-    return entries.offsets.size() + exits.offsets.size() + learning.offsets.size() + trampolines.offsets.size();
+    return entries.offsets.size() + exits.offsets.size() + learning.offsets.size() + trampolines.offsets.size() +
+           sessions.offsets.size();
   }
 };
 
@@ -55,6 +57,10 @@ Status add_exits(LoadedProbe& probe, const target::Function& function, SiteSet& 
 Status add_function(LoadedProbe& probe, const target::Function& function, const Return& how, bool exits_of_callers,
                     Plan& plan) {
   const target::Site& entry = function.sites.front();
+  if (how.strategy == Strategy::trampoline && how.only_returns && probe.program(ProgramRole::session) >= 0) {
+    plan.sessions.add(entry, 0);
+    return {};
+  }
   const unsigned any_caller = how.strategy == Strategy::callers ? 0U : unsigned{FUNCTION_ANY_CALLER};
   const auto number = static_cast<std::uint16_t>(how.number | any_caller);
   if (auto status = add(probe, &function, entry, number, plan.entries); !status) return status;
@@ -94,7 +100,7 @@ Result<Plan> plan_sites(LoadedProbe& probe, const target::Module& module, std::s
                     .why = std::to_string(plan.size()) + " sites, more than " + std::to_string(limits::sites_per_probe),
                     .mend = "match fewer functions"});
   }
-  if (plan.entries.offsets.empty()) {
+  if (plan.entries.offsets.empty() && plan.sessions.offsets.empty()) {
     return failure(module.functions.empty()
                        ? Error{.what = "attach", .where = module.path, .why = "no function", .mend = ""}
                        : no_exits(module, module.functions.front()));
@@ -156,6 +162,9 @@ Result<Attachment> attach(const Kernel& kernel, Detacher& detacher, LoadedProbe&
     return tl::unexpected(status.error());
   }
   if (auto status = to.link(ProgramRole::caller, plan->trampolines, LinkKind::returning, made.links); !status) {
+    return tl::unexpected(status.error());
+  }
+  if (auto status = to.link(ProgramRole::session, plan->sessions, LinkKind::session, made.links); !status) {
     return tl::unexpected(status.error());
   }
   if (auto status = to.link(ProgramRole::entry, plan->entries, LinkKind::plain, made.links); !status) {

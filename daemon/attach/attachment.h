@@ -27,6 +27,8 @@ struct Return {
   Strategy strategy = Strategy::none;
   std::string why;
   std::uint16_t number = 0;  // of the function in its probe: part of the keys of its callers
+  // Of a trampoline: nothing but a return leaves the function, so that a session will do where the probe has one.
+  bool only_returns = false;
 };
 
 struct Attachment {

@@ -88,6 +88,7 @@ class InstrumentCompiler {
     mention("result", checked.result_at, text);
     mention("elapsed", checked.elapsed_at, text);
     mention("error", checked.error_at, text);
+    if (checked.depth_at) made_.uses_depth = true;
     mention("depth", checked.depth_at, text);
     if (checked.stack_at && !stack_place_) stack_place_ = advanced(text.place, *checked.stack_at);
     return std::move(checked.root);
@@ -357,6 +358,7 @@ Evaluated evaluated(const spec::Probe& probe, const Scope& scope) {
     InstrumentCompiler compiler(probe, instrument, scope, saved, made.faults);
     made.probe.instruments.push_back(compiler.run());
     made.probe.uses_result_high = made.probe.uses_result_high || made.probe.instruments.back().uses_result_high;
+    made.probe.uses_depth = made.probe.uses_depth || made.probe.instruments.back().uses_depth;
   }
   made.probe.saved = saved.saved();
   made.probe.entry_registers = saved.entry_registers();

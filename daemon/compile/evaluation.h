@@ -66,6 +66,7 @@ struct Evaluation {
   bool fold = true;               // false: a record through the ring
   bool uses_result = false;       // it may be unknown: at a jump to another function, or overwritten
   bool uses_result_high = false;  // its second register (rdx) too, which sites at callers do not know
+  bool uses_depth = false;        // how deep the call is nested
   bool needs_frame = false;       // elapsed, saved values, or a return event
   bool unit_is_time = false;      // the value is nanoseconds
   bool value_is_signed = true;
@@ -90,6 +91,7 @@ struct ProbeEvaluation {
   std::uint16_t entry_registers = 0;
   // Some instrument reads rdx at the return: known at exits and to a trampoline, not at callers.
   bool uses_result_high = false;
+  bool uses_depth = false;  // some instrument reads how deep a call is nested
   // Some function brings in memory that is not resident: the programs must be loaded as sleepable ones.
   bool may_sleep = false;
 };

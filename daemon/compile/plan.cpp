@@ -221,6 +221,11 @@ class ProgramPlanner {
   const Frames& frames_;
 };
 
+// Between entry and return a session keeps the time alone.
+bool fits_session(const ProbeEvaluation& evaluation) {
+  return evaluation.saved.empty() && !evaluation.capture && !evaluation.uses_depth;
+}
+
 void plan_programs(const ProgramPlanner& planner, const Frames& frames, Plan& plan) {
   if (!frames.wanted) {
     plan.entry = planner.link(StencilName::on_call, {HOLE_CALL});
@@ -281,7 +286,12 @@ Plan plan(const spec::Probe& probe, const ProbeEvaluation& evaluation, const Ste
     made.instruments.push_back(plan_instrument(probe.instruments[index], evaluation.instruments[index], made));
   }
   plan_maps(probe, evaluation, frames, made);
-  plan_programs(ProgramPlanner(evaluation, made, stencils, frames), frames, made);
+  const ProgramPlanner planner(evaluation, made, stencils, frames);
+  plan_programs(planner, frames, made);
+  const bool has_session = returns.session && !stencils.get(StencilName::on_session).functions.empty();
+  if (frames.wanted && has_session && fits_session(evaluation)) {
+    made.session = planner.link(StencilName::on_session, {HOLE_CALL, HOLE_RETURN});
+  }
   return made;
 }
 

@@ -48,7 +48,7 @@ struct Returns {
   FrameKey frames = FrameKey::thread;
   bool callers = false;     // at some callers: `caller`, and an entry that looks callers up
   bool trampoline = false;  // by some trampolines: `caller`
-  bool session = false;
+  bool session = false;     // by trampolines of functions that are left by returns alone: `session`, if it can be had
   std::uint32_t frames_max = FRAMES_PER_THREAD;  // open calls of a thread, 1 to FRAMES_PER_THREAD
 };
 
@@ -67,7 +67,7 @@ inline constexpr std::size_t program_roles = 6;
 struct Plan {
   Linked entry;
   // Present when an instrument wants the end of calls: `exit` always, `unwind` and `thread_end` for frames by thread,
-  // `caller` and `session` as asked for.
+  // `caller` as asked for, `session` too where the kernel has it and nothing of the call is kept but its time.
   std::optional<Linked> exit, caller, unwind, thread_end, session;
   std::vector<MapPlan> maps;  // all but the shared ones (records, zeros, processes)
   std::vector<InstrumentPlan> instruments;

@@ -18,6 +18,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
+#include "session_stencil.skel.h"
 #include "stencils.skel.h"
 #pragma GCC diagnostic pop
 
@@ -152,6 +153,8 @@ int quiet(libbpf_print_level /*level*/, const char* /*format*/, va_list /*argume
 }  // namespace
 
 struct Stencils::Loaded {
+  [[nodiscard]] std::map<int, MapRole> roles() const;
+
   stencils* skeleton = nullptr;
   Fd exec_link;
   Fd fork_link;
@@ -171,7 +174,7 @@ struct Stencils::Loaded {
 Stencils::Stencils() : loaded_(std::make_unique<Loaded>()) {}
 Stencils::~Stencils() = default;
 
-Result<std::unique_ptr<Stencils>> Stencils::load(const SharedMaps& shared) {
+Result<std::unique_ptr<Stencils>> Stencils::load(const SharedMaps& shared, std::optional<std::uint32_t> session) {
   libbpf_set_print(quiet);
   std::unique_ptr<Stencils> made(new Stencils());
   stencils*& skeleton = made->loaded_->skeleton;
@@ -192,13 +195,14 @@ Result<std::unique_ptr<Stencils>> Stencils::load(const SharedMaps& shared) {
          .mend = "Linux 6.6 or later with CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_DEBUG_INFO_BTF is needed"});
   }
   if (auto status = made->take_apart(); !status) return tl::unexpected(status.error());
+  if (session) made->take_session_apart(*session);
   if (auto status = made->describe_functions(); !status) return tl::unexpected(status.error());
   return made;
 }
 
-Status Stencils::take_apart() {
-  const auto& maps = loaded_->skeleton->maps;
-  const std::map<int, MapRole> roles = {
+std::map<int, MapRole> Stencils::Loaded::roles() const {
+  const auto& maps = skeleton->maps;
+  return {
       {bpf_map__fd(maps.control), MapRole::control},
       {bpf_map__fd(maps.ledger), MapRole::ledger},
       {bpf_map__fd(maps.records), MapRole::records},
@@ -211,13 +215,17 @@ Status Stencils::take_apart() {
       {bpf_map__fd(maps.processes), MapRole::processes},
       {bpf_map__fd(maps.keyed_frames), MapRole::keyed_frames},
   };
+}
+
+Status Stencils::take_apart() {
+  const std::map<int, MapRole> roles = loaded_->roles();
   const auto& programs = loaded_->skeleton->progs;
   struct Entry {
     StencilName name;
     const bpf_program* program;
     bool driver;
   };
-  const std::array<Entry, stencil_count> entries = {{
+  const Entry entries[] = {
       {StencilName::on_call, programs.on_call, true},
       {StencilName::on_enter, programs.on_enter, true},
       {StencilName::on_enter_callers, programs.on_enter_callers, true},
@@ -237,7 +245,7 @@ Status Stencils::take_apart() {
       {StencilName::gauge_add, programs.stencil_gauge_add, false},
       {StencilName::gauge_extreme, programs.stencil_gauge_extreme, false},
       {StencilName::record, programs.stencil_record, false},
-  }};
+  };
   for (const Entry& entry : entries) {
     Dissection dissection({bpf_program__insns(entry.program), bpf_program__insn_cnt(entry.program)}, roles);
     const std::size_t start = entry.driver ? 0 : dissection.body();
@@ -250,6 +258,28 @@ Status Stencils::take_apart() {
     stencils_[static_cast<std::size_t>(entry.name)] = dissection.stencil_from(start);
   }
   return {};
+}
+
+// With the maps of the others.  A kernel that refuses it has none: the functions by which it asks changed their form.
+void Stencils::take_session_apart(std::uint32_t attach_type) {
+  const std::unique_ptr<session_stencil, decltype(&session_stencil::destroy)> skeleton(session_stencil::open(),
+                                                                                       session_stencil::destroy);
+  if (!skeleton) return;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton->obj) {
+    const int shared = bpf_object__find_map_fd_by_name(loaded_->skeleton->obj, bpf_map__name(map));
+    if (shared < 0 || bpf_map__reuse_fd(map, shared) != 0) return;
+  }
+  bpf_program* program = skeleton->progs.on_session;
+  bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(attach_type));
+  if (session_stencil::load(skeleton.get()) != 0) return;
+  std::map<int, MapRole> roles;
+  bpf_object__for_each_map(map, skeleton->obj) {
+    const int shared = bpf_object__find_map_fd_by_name(loaded_->skeleton->obj, bpf_map__name(map));
+    roles.emplace(bpf_map__fd(map), loaded_->roles().at(shared));
+  }
+  Dissection dissection({bpf_program__insns(program), bpf_program__insn_cnt(program)}, roles);
+  stencils_[static_cast<std::size_t>(StencilName::on_session)] = dissection.stencil_from(0);
 }
 
 int Stencils::records_fd() const {

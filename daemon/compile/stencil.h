@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <linux/bpf.h>
 #include <memory>
+#include <optional>
 #include <sys/types.h>
 #include <vector>
 
@@ -61,6 +62,7 @@ enum class StencilName {
   on_enter_callers_keyed,
   on_exit_keyed,
   on_caller_keyed,
+  on_session,
   count,
   count_labelled,
   histogram,
@@ -70,7 +72,7 @@ enum class StencilName {
   gauge_extreme,
   record,
 };
-inline constexpr std::size_t stencil_count = 19;
+inline constexpr std::size_t stencil_count = 20;
 
 // Maps that all probes write to, of a daemon whose programs are still at work.  Borrowed for the call.
 struct SharedMaps {
@@ -82,12 +84,15 @@ struct SharedMaps {
 class Stencils {
  public:
   // Fails without BTF, without rights, or on a kernel that refuses the templates (the verifier's last lines are in
-  // `why`).  With `shared`, its maps are used instead of new ones.
-  [[nodiscard]] static Result<std::unique_ptr<Stencils>> load(const SharedMaps& shared = {});
+  // `why`).  With `shared`, its maps are used instead of new ones.  `session`: the attach type of uprobe.session, if
+  // the kernel has it.
+  [[nodiscard]] static Result<std::unique_ptr<Stencils>> load(const SharedMaps& shared = {},
+                                                              std::optional<std::uint32_t> session = {});
   ~Stencils();
   Stencils(const Stencils&) = delete;
   Stencils& operator=(const Stencils&) = delete;
 
+  // Without functions: on_session where sessions cannot be had.
   [[nodiscard]] const Stencil& get(StencilName name) const { return stencils_[static_cast<std::size_t>(name)]; }
 
   // Descriptors, borrowed: the shared ring, the shared zeros, the processes of all probes.
@@ -115,6 +120,7 @@ class Stencils {
   struct Loaded;
   Stencils();
   Status take_apart();
+  void take_session_apart(std::uint32_t attach_type);
   Status describe_functions();
 
   std::unique_ptr<Loaded> loaded_;

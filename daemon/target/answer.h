@@ -187,6 +187,7 @@ struct Traits {
   // By name: it runs code on stacks that are not the thread's, so that calls cannot be kept in the order of one stack.
   // A signal stack alone is none of these.
   bool takes_other_stacks = false;
+  bool jumps = false;         // imports or, where it is no C library, defines longjmp
   std::vector<Site> catches;  // SiteKind::catch_: places of the runtime in this module where frames are left
 };
 

@@ -213,7 +213,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<Traits> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.build_id, s.go, s.unwinds, s.switches_stacks, s.takes_other_stacks, s.catches);
+  return a(s.build_id, s.go, s.unwinds, s.switches_stacks, s.takes_other_stacks, s.jumps, s.catches);
 }
 
 template <typename Archive, wire::As<ListRequest> S>

@@ -209,6 +209,9 @@ Result<Traits> Reading::run() {
   find_catches();
   find_go();
   if (is_one_of(imports_.soname(), c_libraries)) return std::move(traits_);
+  const auto jumps = [](std::string_view name) { return is_one_of(name, longjmps); };
+  traits_.jumps = std::any_of(imports_.names().begin(), imports_.names().end(), jumps) ||
+                  std::any_of(defined_.begin(), defined_.end(), jumps);
   find_unwinders();
   if (auto found = find_switchers(); !found) return failure(found.error());
   // Names come out of a hash table; people compare what they read.

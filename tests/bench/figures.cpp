@@ -1,6 +1,7 @@
 // ./dev bench: the figures that the project promises, measured on this machine.  Ratios and differences are of one run:
 // rounds go through all candidates in turn, and the medians are compared.
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -198,6 +199,37 @@ Row glob_row(const Daemon& daemon) {
           median(times) <= 250 && links == 1 && sites == 2000};
 }
 
+// Asks the daemon for its list, again and again, until it goes.
+class Asking {
+ public:
+  explicit Asking(const Daemon& daemon) : client_(daemon.socket()), thread_([this] { ask(); }) {}
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() { stop(); }
+
+  // The longest that an answer took, ms.
+  double stop() {
+    enough_ = true;
+    if (thread_.joinable()) thread_.join();
+    return longest_;
+  }
+
+ private:
+  void ask() {
+    do {
+      const auto asked = Clock::now();
+      client_.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"list\"}\n");
+      longest_ = client_.line() ? std::max(longest_, milliseconds_since(asked)) : never;
+    } while (!enough_ && longest_ != never);
+  }
+
+  static constexpr double never = 1e6;
+  test::UnixClient client_;
+  std::atomic<bool> enough_ = false;
+  double longest_ = 0;
+  std::thread thread_;  // the last: it uses the others
+};
+
 // In a process that calls all of them all the while.
 std::vector<Row> crowd_rows(const Daemon& daemon) {
   test::Program crowd({"crowd"});
@@ -212,17 +244,10 @@ std::vector<Row> crowd_rows(const Daemon& daemon) {
     attaching.push_back(milliseconds_since(start));
     sites = attached.at("sites").size();
     const std::set<std::uint32_t> links = test::links_of(daemon.pid());
-    std::thread detach([&] { daemon.ctl({"detach", "bench-crowd"}); });
-    test::UnixClient client(daemon.socket());
-    double longest = 0;
-    while (test::still_there(links) > 0) {
-      const auto asked = Clock::now();
-      client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"list\"}\n");
-      if (!client.line()) longest = 5000;
-      longest = std::max(longest, milliseconds_since(asked));
-    }
-    detach.join();
-    answers.push_back(longest);
+    Asking asking(daemon);
+    daemon.json({"detach", "bench-crowd"});
+    while (test::still_there(links) > 0) std::this_thread::sleep_for(10ms);
+    answers.push_back(asking.stop());
   }
   crowd.enough();
   return {{fmt::format("attach {} sites in a busy process", sites), ms(median(attaching)), "-", "-", "-", "200 ms",
@@ -283,40 +308,54 @@ Row scrape_row(Load& load) {
           median(times) <= 20 && series >= 10'000};
 }
 
-// A figure that could not be measured is a row too.
-template <typename Measure>
-void measure(std::vector<Row>& rows, const char* what, Measure rows_of) {
-  std::fprintf(stderr, "bench: %s ...\n", what);
-  try {
-    for (const Row& row : rows_of()) rows.push_back(row);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench: %s: %s\n", what, error.what());
-    rows.push_back({what, "not measured", "-", "-", "-", "-", false});
+// The parts of the table; all of them, or those named.
+class Parts {
+ public:
+  explicit Parts(std::set<std::string> wanted) : wanted_(std::move(wanted)) {}
+
+  // A figure that could not be measured is a row too.
+  template <typename Measure>
+  void add(const char* what, Measure rows_of) {
+    if (!wanted_.empty() && wanted_.count(what) == 0) return;
+    std::fprintf(stderr, "bench: %s ...\n", what);
+    try {
+      for (const Row& row : rows_of()) rows_.push_back(row);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "bench: %s: %s\n", what, error.what());
+      rows_.push_back({what, "not measured", "-", "-", "-", "-", false});
+    }
   }
-}
+
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  std::set<std::string> wanted_;
+  std::vector<Row> rows_;
+};
 
 }  // namespace
 }  // namespace diagnose::bench
 
-int main() {
+// bench_figures [PART...]
+int main(int argc, char** argv) {
   using namespace diagnose::bench;
-  std::vector<Row> rows;
+  Parts parts({argv + 1, argv + argc});
   try {
     Load load;
     const diagnose::test::Daemon daemon;
-    measure(rows, "prices of a hit", [&] { return hit_rows(daemon, load); });
-    measure(rows, "entries", [&] { return entry_rows(daemon, load); });
-    measure(rows, "returns", [&] { return return_rows(daemon, load); });
-    measure(rows, "records", [&] { return std::vector{records_row(daemon, load)}; });
-    measure(rows, "attaching", [&] { return std::vector{attach_row(daemon, load)}; });
-    measure(rows, "glob", [&] { return std::vector{glob_row(daemon)}; });
-    measure(rows, "crowd", [&] { return crowd_rows(daemon); });
-    measure(rows, "idle", [&] { return idle_rows(); });
-    measure(rows, "scrape", [&] { return std::vector{scrape_row(load)}; });
+    parts.add("hits", [&] { return hit_rows(daemon, load); });
+    parts.add("entries", [&] { return entry_rows(daemon, load); });
+    parts.add("returns", [&] { return return_rows(daemon, load); });
+    parts.add("records", [&] { return std::vector{records_row(daemon, load)}; });
+    parts.add("attach", [&] { return std::vector{attach_row(daemon, load)}; });
+    parts.add("glob", [&] { return std::vector{glob_row(daemon)}; });
+    parts.add("crowd", [&] { return crowd_rows(daemon); });
+    parts.add("idle", [&] { return idle_rows(); });
+    parts.add("scrape", [&] { return std::vector{scrape_row(load)}; });
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench: %s\n", error.what());
     return 1;
   }
   std::printf("\nMeasured on: %s\n\n", machine().c_str());
-  print(rows);
+  print(parts.rows());
 }

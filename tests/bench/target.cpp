@@ -1,6 +1,7 @@
 // bench_target: what ./dev bench measures on.  A line on standard input is a job:
 //   run N WHICH    calls `hot`, or the function named, N times; prints the nanoseconds of one call
 //   pace RATE MS   calls it RATE times a second for MS milliseconds, in bursts of a millisecond; prints the calls made
+#include <cstdlib>
 #include <cstring>
 #include <time.h>
 #include <utility>
@@ -130,10 +131,11 @@ long call(long from, long to) {
 
 using Called = long (*)(long, long);
 
-// One place that calls `called`.
+// One place that calls `called`, and looks at what it returned, as most do.
 template <int Place, Called called>
 PROBED long place(long i) {
-  long sum = called(i, 7) + Place;
+  long sum = called(i, 7);
+  if (sum == -Place - 1) std::abort();
   asm volatile("" : "+r"(sum));
   return sum;
 }

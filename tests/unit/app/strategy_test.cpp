@@ -83,6 +83,20 @@ TEST(Strategy, ASeccompFilterForbidsTheTrampolinesSystemCall) {
   EXPECT_FALSE(choose_return(ReturnStrategy::trampoline, leaf(), around)) << "whoever insists";
 }
 
+TEST(Strategy, ALeafIsLeftByReturnsAloneWhereNobodyJumpsOrCancels) {
+  const auto only_returns = [](const Surroundings& around) {
+    return choose_return(ReturnStrategy::automatic, leaf(), around).value().only_returns;
+  };
+  EXPECT_TRUE(only_returns(plain_c()));
+  EXPECT_FALSE(choose_return(ReturnStrategy::automatic, function(), plain_c()).value().only_returns);
+  Surroundings jumping = plain_c();
+  jumping.jumps = true;
+  EXPECT_FALSE(only_returns(jumping));
+  Surroundings to_come = plain_c();
+  to_come.all_known = false;
+  EXPECT_FALSE(only_returns(to_come));
+}
+
 TEST(Strategy, AFunctionThatLooksAtItsReturnAddressKeepsIt) {
   target::Function looks = leaf();
   looks.reads_return_address = true;
