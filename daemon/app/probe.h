@@ -57,6 +57,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   void renew(lifespan::Lifespan lifespan, lifespan::Clock::time_point lastmodified);
   // Ends it: nothing is measured from now on.  `gone` is called on the loop when the kernel has let go.
   void end(State as, std::string why, std::function<void()> gone = {});
+  // Calls `gone` on the loop when the kernel has let go of a probe that has ended.
+  void when_gone(std::function<void()> gone);
   // Called when a probe ends by itself (time, hits, its processes).
   void on_ended(std::function<void(Probe&)> ended) { ended_ = std::move(ended); }
 
@@ -207,7 +209,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   bool wants_return_ = false;
   std::vector<std::shared_ptr<metrics::Accumulator>> foldings_;  // per instrument; null where the kernel folds
   std::shared_ptr<attach::LoadedProbe> loaded_;
-  compile::Returns returns_;  // what the programs were made for
+  std::vector<std::function<void()>> waiting_;  // for the kernel to let go
+  compile::Returns returns_;                    // what the programs were made for
   Callers callers_;
   bool handed_over_ = false;
   std::unique_ptr<Bequest> bequest_;            // until it is attached

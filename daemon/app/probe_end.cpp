@@ -104,6 +104,7 @@ void Probe::end(State as, std::string why, std::function<void()> gone) {
       [self, loaded = loaded_, gone = std::move(gone)] {
         if (self->loaded_ == loaded) self->finish();  // else it has been armed again meanwhile
         if (gone) gone();
+        for (const auto& waiting : std::exchange(self->waiting_, {})) waiting();
       },
       runtime_links());
   publish();
@@ -121,6 +122,14 @@ void Probe::finish() {
   parts_.registry.retire(series_key());
   loaded_ = nullptr;
   publish();
+}
+
+void Probe::when_gone(std::function<void()> gone) {
+  if (loaded_) {
+    waiting_.push_back(std::move(gone));
+  } else {
+    parts_.loop.post(std::move(gone));
+  }
 }
 
 void Probe::let_go(std::vector<Grip> grips, std::function<void()> gone, std::vector<Fd> others) {

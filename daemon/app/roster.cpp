@@ -148,7 +148,7 @@ void Roster::remove(const std::shared_ptr<Probe>& probe, std::function<void()> g
   if (parts_.tombstones != nullptr) parts_.tombstones->clear(probe->id());
   probes_.erase(probe->id());
   if (probe->ended()) {
-    if (gone) parts_.loop.post(std::move(gone));
+    if (gone) probe->when_gone(std::move(gone));
     if (probe->state() == State::failed) parts_.own.forget(probe->id());
   } else {
     probe->end(State::disabled, "detached", std::move(gone));
@@ -167,7 +167,7 @@ void Roster::detach(const std::vector<std::shared_ptr<Probe>>& probes, std::func
     if (!watched_.contains(probe->origin())) {
       remove(probe, one_gone);
     } else if (probe->ended()) {
-      parts_.loop.post(one_gone);
+      probe->when_gone(one_gone);
     } else {
       // Its file still stands: it stays on the list, or the next look at the folder would bring it back.
       probe->end(State::disabled, "detached by hand: edit its spec, or renew it, to attach it again", one_gone);
