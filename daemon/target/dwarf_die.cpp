@@ -111,10 +111,15 @@ bool is_record(Dwarf_Die die) {
   return tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
 }
 
-int language_of(Dwarf_Die die) {
+std::optional<Dwarf_Die> unit_of(Dwarf_Die die) {
   Dwarf_Die unit;
-  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) return 0;
-  return std::max(::dwarf_srclang(&unit), 0);
+  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) return std::nullopt;
+  return unit;
+}
+
+int language_of(Dwarf_Die die) {
+  auto unit = source_unit_of(die);
+  return unit ? std::max(::dwarf_srclang(&*unit), 0) : 0;
 }
 
 bool is_cpp(int language) {

@@ -39,7 +39,14 @@ namespace diagnose::target {
 [[nodiscard]] Dwarf_Die origin_of(Dwarf_Die die);
 
 [[nodiscard]] bool is_record(Dwarf_Die die);  // struct, class, union
-// DW_LANG_ number of its unit; 0: none told.
+// The unit that the entry stands in.
+[[nodiscard]] std::optional<Dwarf_Die> unit_of(Dwarf_Die die);
+// The unit that its source stands in: link-time optimisation puts code into units of their own, whose entries refer to
+// those of the sources' units (GCC: "GNU GIMPLE").
+[[nodiscard]] inline std::optional<Dwarf_Die> source_unit_of(Dwarf_Die die) {
+  return unit_of(origin_of(die));
+}
+// DW_LANG_ number of its source's unit; 0: none told.
 [[nodiscard]] int language_of(Dwarf_Die die);
 [[nodiscard]] bool is_cpp(int language);
 [[nodiscard]] bool is_c(int language);

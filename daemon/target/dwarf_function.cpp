@@ -1,6 +1,7 @@
 #include "target/dwarf_function.h"
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "base/limits.h"
@@ -23,23 +24,41 @@ bool is_result(Dwarf_Die die) {
 }
 
 std::string producer_of(Dwarf_Die die) {
-  Dwarf_Die unit;
-  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) return {};
-  return text(unit, DW_AT_producer);
+  const auto unit = unit_of(die);
+  return unit ? text(*unit, DW_AT_producer) : std::string();
 }
 
 bool made_by_gcc(Dwarf_Die die) {
   return producer_of(die).starts_with("GNU ");
 }
 
+bool optimises(const std::string& producer) {
+  const auto level = producer.rfind(" -O");
+  return level != std::string::npos && producer.substr(level + 3, 1) != "0";
+}
+
+// With link-time optimisation the compiler of the source and that of the code are two.
 bool is_optimised(Dwarf_Die function) {
   const std::string producer = producer_of(function);
   if (producer.starts_with("GNU ") && producer.find(" -g") != std::string::npos) {  // GCC tells its options
-    const auto level = producer.rfind(" -O");
-    return level != std::string::npos && producer.substr(level + 3, 1) != "0";
+    return optimises(producer) || optimises(producer_of(origin_of(function)));
   }
   // Others follow the calls of a function only if they optimise it.
   return has(function, DW_AT_call_all_calls) || has(function, DW_AT_GNU_all_call_sites);
+}
+
+// Whether its unit was made with GCC's -g1, which tells of functions but nothing of their parameters: with link-time
+// optimisation it may be given to the linker alone.
+bool leaves_parameters_out(Dwarf_Die function) {
+  const std::string producer = producer_of(function);
+  if (!producer.starts_with("GNU ")) return false;
+  std::istringstream options(producer);
+  bool level_1 = false;
+  for (std::string option; options >> option;) {  // the last one holds
+    if (option == "-g" || option == "-g2" || option == "-g3" || option.starts_with("-ggdb")) level_1 = false;
+    if (option == "-g1" || option == "-ggdb1") level_1 = true;
+  }
+  return level_1;
 }
 
 // Whether all that `told` has, and it may lack parts, stands where `planned` has it.
@@ -145,6 +164,7 @@ std::vector<Description::Parameter> Description::parameters() const {
   for (const Dwarf_Die child : Children(function_.die)) {
     if (is_parameter(child) && own.size() < limits::debug_variables) own.push_back(child);
   }
+  const bool untold = own.empty() && leaves_parameters_out(function_.die);
   // As declared; a constructor's own additions (__in_chrg, __vtt_parm) only where they are passed.
   for (const Dwarf_Die declared : declared_parameters(function_.die)) {
     const auto here = std::find_if(own.begin(), own.end(), [&](Dwarf_Die die) {
@@ -155,7 +175,7 @@ std::vector<Description::Parameter> Description::parameters() const {
       all.push_back({*here, false});
       own.erase(here);
     } else if (!flag(declared, DW_AT_artificial) || name_of(declared) == "this") {
-      all.push_back({declared, true});
+      all.push_back({declared, !untold});
     }
   }
   for (const Dwarf_Die die : own) all.push_back({die, false});
@@ -246,7 +266,10 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
                           classify_system_v(type_of(die), true).kind == Classified::Kind::by_reference;
   // LLVM has callers pass rubbish for a parameter that the function makes no use of, and then tells no place; GCC has
   // them pass it.
-  const bool out_of_line = reference(die, DW_AT_abstract_origin).has_value();
+  const auto origin = reference(die, DW_AT_abstract_origin);
+  const auto home = origin ? unit_of(*origin) : std::nullopt;
+  const auto unit = unit_of(die);
+  const bool out_of_line = home && unit && identity(*home) == identity(*unit);  // elsewhere: linked together
   const bool passed_anyway = !out_of_line && (!is_optimised(function_.die) || made_by_gcc(function_.die));
   if (planned && (told.kind == Location::Kind::computed || passed_anyway)) {
     variable.pieces = passed->pieces;

@@ -64,9 +64,9 @@ std::string_view spelled(std::string_view name) {
 }  // namespace
 
 void DwarfNames::stand_at(Dwarf_Die die, std::string_view function) {
-  Dwarf_Die unit;
-  unit_.reset();
-  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) != nullptr) unit_ = unit;
+  unit_ = source_unit_of(die);
+  const auto code = unit_of(die);
+  linked_together_ = unit_ && code && identity(*unit_) != identity(*code);
   scopes_.clear();
   std::string_view rest = function;
   if (language_of(die) == language_go) {  // "net/http.(*Server).Serve": the package's names begin with "net/http."
@@ -109,9 +109,10 @@ const std::vector<DwarfNames::Named>& DwarfNames::names_of(const Dwarf_Die& unit
   return at->second;
 }
 
-// A definition may stand outside of the scope that declares it.
+// A definition may stand outside of the scope that declares it, and what it is an instance of in another unit.
 std::string DwarfNames::full_name(Dwarf_Die die, const std::string& scope) const {
-  return has(die, DW_AT_specification) ? units_.qualified_name(die) : scope + name_of(die);
+  const bool elsewhere = has(die, DW_AT_specification) || has(die, DW_AT_abstract_origin);
+  return elsewhere ? units_.qualified_name(die) : scope + name_of(die);
 }
 
 void DwarfNames::collect(Dwarf_Die parent, const std::string& scope, int depth, std::vector<Named>& names) {
@@ -169,23 +170,38 @@ void DwarfNames::collect_enumerators(Dwarf_Die enumeration, const std::string& s
 
 DwarfNames::Found DwarfNames::find(Kind kind, std::string_view qualified) {
   const std::uint64_t wanted = hash(kind, qualified);
-  const auto in = [&](const Dwarf_Die& unit) -> Found {
-    const auto& names = names_of(unit);
-    const auto at = std::lower_bound(names.begin(), names.end(), wanted,
-                                     [](const Named& named, std::uint64_t sum) { return named.hash < sum; });
-    if (at == names.end() || at->hash != wanted) return std::nullopt;
-    return at->die;
-  };
   if (unit_) {
-    if (const auto found = in(*unit_)) return found;
+    if (const auto found = find_in(*unit_, wanted)) return found;
   }
   const auto [known, fresh] = known_.try_emplace(wanted);
   if (!fresh) return known->second;
+  // A static variable of the unit may stand behind another's of the same name.
+  const bool look_on = linked_together_ && kind == Kind::variable;
   for (const Dwarf_Die& unit : units_.all()) {
     if (looks_ > limits::debug_entries) break;
-    if (auto found = in(unit)) return known->second = found;
+    const auto found = find_in(unit, wanted);
+    if (found && (!known->second || is_of_unit(*found))) known->second = found;
+    if (known->second && (!look_on || is_of_unit(*known->second))) break;
   }
-  return std::nullopt;
+  return known->second;
+}
+
+// Of several of that name the one whose source is in the unit where this stands.
+DwarfNames::Found DwarfNames::find_in(const Dwarf_Die& unit, std::uint64_t wanted) {
+  const auto& names = names_of(unit);
+  auto at = std::lower_bound(names.begin(), names.end(), wanted,
+                             [](const Named& named, std::uint64_t sum) { return named.hash < sum; });
+  Found found;
+  for (; at != names.end() && at->hash == wanted; ++at) {
+    if (!found || is_of_unit(at->die)) found = at->die;
+    if (!linked_together_ || is_of_unit(*found)) break;
+  }
+  return found;
+}
+
+bool DwarfNames::is_of_unit(const Dwarf_Die& die) const {
+  const auto unit = source_unit_of(die);
+  return unit && unit_ && identity(*unit) == identity(*unit_);
 }
 
 DwarfNames::Found DwarfNames::find_type(std::string_view qualified, int depth) {

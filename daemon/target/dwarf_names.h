@@ -22,7 +22,8 @@ class DwarfNames {
   // Borrows `units`.
   explicit DwarfNames(DwarfUnits& units) : units_(units) {}
 
-  // Where to look first: the unit of `die`, and the scopes of the function of that qualified name, from inner to outer
+  // Where to look first: the unit of the source of `die`, and the scopes of the function of that qualified name, from
+  // inner to outer
   // ("shop::Cart::checkout": `Item` may be shop::Cart::Item, shop::Item or Item).
   void stand_at(Dwarf_Die die, std::string_view function);
 
@@ -48,13 +49,16 @@ class DwarfNames {
   void collect_enumerators(Dwarf_Die enumeration, const std::string& scope, const std::string& own,
                            std::vector<Named>& names);
   [[nodiscard]] Found find(Kind kind, std::string_view qualified);
+  [[nodiscard]] Found find_in(const Dwarf_Die& unit, std::uint64_t wanted);
+  [[nodiscard]] bool is_of_unit(const Dwarf_Die& die) const;
   [[nodiscard]] Found find_type(std::string_view qualified, int depth);
   // The name in every scope that stands around, inner first.
   [[nodiscard]] std::vector<std::string> candidates(std::string_view name) const;
 
   DwarfUnits& units_;
   std::optional<Dwarf_Die> unit_;
-  std::vector<std::string> scopes_;                                    // "shop::Cart::", "shop::", ""
+  bool linked_together_ = false;     // the code of that unit stands in others, with the code of others
+  std::vector<std::string> scopes_;  // "shop::Cart::", "shop::", ""
   std::unordered_map<const void*, std::vector<Named>> names_;          // by unit; each sorted by hash
   std::unordered_map<std::uint64_t, std::optional<Dwarf_Die>> known_;  // answers that took a search through all
   std::size_t looks_ = 0;

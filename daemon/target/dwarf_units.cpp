@@ -117,8 +117,7 @@ void DwarfUnits::find_functions(Dwarf_Die parent, int depth, std::vector<DwarfFu
 }
 
 const DwarfUnits::Scopes& DwarfUnits::scopes_of(Dwarf_Die die) {
-  Dwarf_Die unit;
-  if (::dwarf_diecu(&die, &unit, nullptr, nullptr) == nullptr) unit = die;
+  const Dwarf_Die unit = unit_of(die).value_or(die);
   const auto [at, fresh] = scopes_.try_emplace(identity(unit));
   if (fresh) {
     std::size_t looks = 0;
@@ -163,7 +162,7 @@ void DwarfUnits::find_scopes(Dwarf_Die parent, const void* scope, int depth, Sco
 }
 
 std::string DwarfUnits::qualified_name(Dwarf_Die die) {
-  if (const auto declared = reference(die, DW_AT_specification)) return qualified_name(origin_of(die));
+  die = origin_of(die);
   std::string name = name_of(die);
   if (name.empty()) return name;
   const auto& entries = scopes_of(die).entries;
