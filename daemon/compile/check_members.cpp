@@ -35,6 +35,11 @@ TypedPtr or_null(TypedPtr condition, TypedPtr value) {
   return chosen;
 }
 
+// Go and Rust write `.` for a pointer too; their compilers name theirs as the source does, C's have no name.
+bool reads_through_a_dot(const std::string& type) {
+  return type.starts_with('*') || type.starts_with('&') || type.starts_with("alloc::boxed::Box<");
+}
+
 std::string install(const std::string& otherwise) {
   return "install the debug package of the target, build it with -g, or " + otherwise;
 }
@@ -104,10 +109,10 @@ TypedPtr Checker::member(const Node& node) {
   if (arrow && !pointer) {
     return fail(node.position, quoted(node.text), "what stands before it is no pointer", "write `." + name + "`");
   }
-  if (pointer && !arrow) {
+  if (pointer && !arrow && !reads_through_a_dot(scope_.types.name(object->of))) {
     return fail(node.position, quoted(node.text), "what stands before it is a pointer", "write `->" + name + "`");
   }
-  if (arrow) object = read(std::move(object), node.position, quoted(node.text));
+  if (pointer) object = read(std::move(object), node.position, quoted(node.text));
   return object ? member_of(std::move(object), name, node.position) : nullptr;
 }
 

@@ -6,6 +6,7 @@
 #include "compile/check_arithmetic.h"
 #include "compile/check_names.h"
 #include "compile/checker.h"
+#include "target/dwarf_registers.h"
 
 namespace diagnose::compile {
 namespace {
@@ -246,6 +247,7 @@ std::optional<Part> Checker::part(const Piece& piece, const Values& values, std:
       return part;
     case Piece::Where::vector:
       part.where = Part::Where::vector;
+      part.vector = static_cast<std::uint64_t>(piece.offset);
       return part;
     case Piece::Where::constant:
       part.at = constant(piece.offset, unsigned_long_type);
@@ -329,9 +331,8 @@ TypedPtr Checker::from(const Typed& object, TypeId id, std::int64_t offset, std:
       return fail(position, what, "was optimised away here",
                   "measure at another place, or build with less optimisation");
     }
-    if (whole->where == Part::Where::vector ||
-        (type.kind == TypeKind::floating && whole->where == Part::Where::value)) {
-      return fail(position, what, "floating point travels in xmm registers, which a uprobe cannot read",
+    if (whole->where == Part::Where::vector) {
+      return fail(position, what, "is in " + target::register_name(whole->vector) + ", which a uprobe cannot read",
                   "measure where it lies in memory, or an integer");
     }
     // An object's bytes above its own size are rubbish: `bool` is a byte.
@@ -346,6 +347,8 @@ TypedPtr Checker::from(const Typed& object, TypeId id, std::int64_t offset, std:
     }
     if (word->op == Op::read) {
       word->type = type;
+    } else if (type.kind == TypeKind::floating) {
+      word = make(Op::convert, type, position, std::move(word));  // its bits
     } else {
       word = converted(std::move(word), type);
     }
@@ -365,7 +368,8 @@ TypedPtr Checker::from(const Typed& object, TypeId id, std::int64_t offset, std:
   for (const Part& part : object.parts) {
     const std::int64_t end = part.offset + static_cast<std::int64_t>(std::min(part.bytes, all_of_it));
     if (end <= offset) continue;
-    inner->parts.push_back({part.where, part.offset - offset, part.bytes, part.at ? copy(*part.at) : nullptr});
+    inner->parts.push_back(
+        {part.where, part.offset - offset, part.bytes, part.at ? copy(*part.at) : nullptr, part.vector});
   }
   return inner;
 }

@@ -42,7 +42,7 @@ TypedPtr copy(const Typed& value) {
   made->position = value.position;
   for (const TypedPtr& child : value.children) made->children.push_back(copy(*child));
   for (const Part& part : value.parts) {
-    made->parts.push_back({part.where, part.offset, part.bytes, part.at ? copy(*part.at) : nullptr});
+    made->parts.push_back({part.where, part.offset, part.bytes, part.at ? copy(*part.at) : nullptr, part.vector});
   }
   return made;
 }
@@ -105,7 +105,7 @@ TypedPtr object_at(TypeId of, TypedPtr address, bool of_call, std::uint64_t byte
   TypedPtr object = make(Op::object, Type{.kind = TypeKind::object, .bytes = 0}, position);
   object->of = of;
   object->of_call = of_call;
-  object->parts.push_back({Part::Where::memory, 0, bytes, std::move(address)});
+  object->parts.push_back({.where = Part::Where::memory, .offset = 0, .bytes = bytes, .at = std::move(address)});
   return object;
 }
 

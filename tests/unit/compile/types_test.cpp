@@ -417,11 +417,10 @@ TEST(Types, WhatIsNotThereIsToldWithWhatIs) {
   EXPECT_EQ(target.faults("unheard_of"),
             "3:10: `unheard_of`: neither a parameter of `handle` nor an enumerator: there are `req`, `size`; globals "
             "are written `::name`\n");
-  target.described.variable("x", target.described.double_, {{.where = Piece::Where::vector, .bytes = 8}});
+  target.described.variable("x", target.described.double_, {{.where = Piece::Where::vector, .offset = 18, .bytes = 8}});
   target.described.variable("lost", target.described.int_, {}, "optimised away here; it lives in %rax from 0x1189 on");
   EXPECT_EQ(target.faults("x"),
-            "3:10: `x`: floating point travels in xmm registers, which a uprobe cannot read: measure where it lies in "
-            "memory, or an integer\n");
+            "3:10: `x`: is in %xmm1, which a uprobe cannot read: measure where it lies in memory, or an integer\n");
   EXPECT_EQ(target.faults("arg2"), target.faults("x").replace(7, 0, "").replace(6, 3, "`arg2`"));
   EXPECT_EQ(target.faults("lost"), "3:10: `lost`: optimised away here; it lives in %rax from 0x1189 on\n");
 }
