@@ -119,6 +119,15 @@ void add_module(json& shape, const Grip& grip, const Probe& probe, const Parts& 
   }
 }
 
+// As a person writes it: "client *c", "int flags".
+std::string declared(const std::string& type, const std::string& name) {
+  if (name.empty()) return type;
+  const std::size_t marks = type.find_last_not_of("*&") + 1;  // behind the type's own name
+  if (marks == type.size()) return type + " " + name;
+  const bool is_apart = marks > 0 && type[marks - 1] == ' ';
+  return type.substr(0, marks) + (is_apart ? "" : " ") + type.substr(marks) + name;
+}
+
 const char* role_text(compile::ProgramRole role) {
   switch (role) {
     case compile::ProgramRole::entry:
@@ -150,8 +159,7 @@ std::string signature(const target::Described& place, const std::vector<target::
   for (const target::Variable& variable : place.variables) {
     if (!variable.is_parameter || variable.is_artificial) continue;
     if (!text.empty()) text += ", ";
-    text += type_text(variable.type, types);
-    if (!variable.name.empty()) text += (text.ends_with('*') || text.ends_with('&') ? "" : " ") + variable.name;
+    text += declared(type_text(variable.type, types), variable.name);
   }
   return std::string(target::take_apart(place.function).name) + "(" + text + ")";
 }

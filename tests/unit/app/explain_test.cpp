@@ -53,6 +53,10 @@ TEST(Signature, IsAsTheSourceHasIt) {
                      {.name = "flags", .type = 2, .pieces = {}, .why = {}},
                      {.name = "local", .type = 2, .is_parameter = false, .pieces = {}, .why = {}}};
   EXPECT_EQ(signature(place, types), "call(client *c, int flags)");
+  types[1].name = "client*";  // as the reader tells it
+  EXPECT_EQ(signature(place, types), "call(client *c, int flags)");
+  types[1].name = "char const**";
+  EXPECT_EQ(signature(place, types), "call(char const **c, int flags)");
   place.variables.clear();
   EXPECT_EQ(signature(place, types), "call()");
 }
