@@ -61,7 +61,7 @@ struct Daemon::Impl {
   Log& log;
   std::unique_ptr<loop::Loop> loop;
   std::unique_ptr<Agenda> agenda;
-  std::unique_ptr<target::FileReader> reader;
+  std::unique_ptr<target::SandboxedReader> reader;
   target::ProcFs proc;
   std::unique_ptr<target::Resolver> resolver;
   std::unique_ptr<Survey> survey;
@@ -147,6 +147,9 @@ Status Daemon::Impl::build_kernel() {
     auto opened = state::Store::open(options.settings.state);
     if (!opened) return tl::unexpected(opened.error());
     store.emplace(std::move(*opened));
+    auto answers = target::AnswerCache::open(options.settings.state + "/answers");
+    if (!answers) return tl::unexpected(answers.error());
+    reader->keep_answers(std::move(*answers));
     auto marks = state::Tombstones::open(options.settings.state);
     if (!marks) return tl::unexpected(marks.error());
     tombstones.emplace(std::move(*marks));

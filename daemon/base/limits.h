@@ -57,6 +57,10 @@ inline constexpr std::size_t reader_request_bytes = 16U << 20U;    // 10,000 fun
 inline constexpr std::size_t reader_request_memory = 256U << 20U;  // for one request, decoded
 inline constexpr std::size_t reader_answer_bytes = 64U << 20U;     // of one answer
 inline constexpr std::size_t reader_answer_memory = 256U << 20U;   // for one answer, decoded
+// Answers kept under --state; the oldest give way.
+inline constexpr std::size_t kept_answers = 1'000;
+inline constexpr std::size_t kept_answer_bytes = 1U << 20U;    // a larger one is not kept
+inline constexpr std::size_t kept_answers_bytes = 32U << 20U;  // all together
 // Debug information.  Beyond: what lies behind is not known, and the message says so.
 inline constexpr std::size_t debug_files = 8;  // candidates for one file
 inline constexpr std::uint64_t debug_file_bytes = 8ULL << 30U;

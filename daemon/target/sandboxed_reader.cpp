@@ -58,6 +58,34 @@ void SandboxedReader::settle(Seat& seat) {
   (void)fill(seat);  // if it cannot be had now, the next request tries again and tells
 }
 
+namespace {
+
+// What came back, taken apart.
+template <typename Answer>
+struct Said {
+  Result<Answer> answer;
+  const char* lie;  // null: it makes sense
+};
+
+template <typename Answer, typename Request>
+Said<Answer> said(std::string_view bytes, const Request& request) {
+  wire::Reader in(bytes, limits::reader_answer_memory);
+  bool good = false;
+  Answer answer{};
+  Error error;
+  in(good);
+  if (good) {
+    in(answer);
+  } else {
+    in(error);
+  }
+  const char* const lie = !in.done() ? "it cannot be read" : good ? fault_in(answer, request) : nullptr;
+  if (!good) return {failure(std::move(error)), lie};
+  return {std::move(answer), lie};
+}
+
+}  // namespace
+
 template <typename Answer, typename Request>
 Result<Answer> SandboxedReader::ask(Verb verb, const Request& request, const std::string& what) {
   const auto failed = [&](Error error) -> Result<Answer> {
@@ -70,6 +98,12 @@ Result<Answer> SandboxedReader::ask(Verb verb, const Request& request, const std
   if (out.bytes().size() > limits::reader_request_bytes || out.descriptors().size() > limits::reader_files) {
     return failed({.what = {}, .where = {}, .why = "too much is asked for at once", .mend = "narrow the pattern"});
   }
+  // Hardly ever is the same address asked for again.
+  const auto key = cache_ && verb != Verb::symbolize ? cache_->key(out.bytes(), out.descriptors()) : std::nullopt;
+  if (const auto kept = key ? cache_->find(*key) : std::nullopt) {
+    Said<Answer> known = said<Answer>(*kept, request);
+    if (known.lie == nullptr && known.answer) return std::move(known.answer);
+  }
   auto seat = seat_for(out.descriptors());
   if (!seat) return failed(std::move(seat.error()));
   std::optional<ReaderChild>& child = (*seat)->child;
@@ -81,26 +115,18 @@ Result<Answer> SandboxedReader::ask(Verb verb, const Request& request, const std
   auto bytes = child->exchange(out.bytes(), out.descriptors(), options_.patience);
   if (!bytes) return drop(std::move(bytes.error()));
 
-  wire::Reader in(*bytes, limits::reader_answer_memory);
-  bool good = false;
-  Answer answer{};
-  Error error;
-  in(good);
-  if (good) {
-    in(answer);
-  } else {
-    in(error);
-  }
-  const char* const lie = !in.done() ? "it cannot be read" : good ? fault_in(answer, request) : nullptr;
-  if (lie != nullptr) {
+  Said<Answer> answer = said<Answer>(*bytes, request);
+  if (answer.lie != nullptr) {
     return drop({.what = {},
                  .where = {},
-                 .why = std::string("the answer of the reader of files makes no sense: ") + lie,
+                 .why = std::string("the answer of the reader of files makes no sense: ") + answer.lie,
                  .mend = "check that the file is whole; if it is, this is a bug of diagnosed: report it"});
   }
   settle(**seat);
-  if (!good) return failed(std::move(error));
-  return answer;
+  if (!answer.answer) return failed(std::move(answer.answer.error()));
+  // The files may have been changed while they were read: then the key is another by now.
+  if (key && cache_->key(out.bytes(), out.descriptors()) == key) cache_->keep(*key, *bytes);
+  return std::move(answer.answer);
 }
 
 Result<FileAnswer> SandboxedReader::read(const FileRequest& request) {

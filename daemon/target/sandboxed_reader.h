@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
 #include "target/answer.h"
+#include "target/answer_cache.h"
 #include "target/reader_child.h"
 #include "target/wire.h"
 
@@ -32,6 +34,9 @@ class SandboxedReader final : public FileReader {
   // Starts the first child and waits until it is confined: fails if this host or the daemon's own sandbox does not let
   // it.
   [[nodiscard]] static Result<std::unique_ptr<SandboxedReader>> start(Options options);
+
+  // From now on answers are kept, and taken from there.
+  void keep_answers(AnswerCache cache) { cache_ = std::move(cache); }
 
   Result<DebugInfo> describe(const DescribeRequest& request) override;
   Result<ListAnswer> list(const ListRequest& request) override;
@@ -61,6 +66,7 @@ class SandboxedReader final : public FileReader {
   Result<Answer> ask(Verb verb, const Request& request, const std::string& what);
 
   Options options_;
+  std::optional<AnswerCache> cache_;
   std::array<Seat, 2> seats_;  // root's files; others'
 };
 

@@ -12,6 +12,7 @@
 #include "bench/bpftrace.h"
 #include "bench/floor.h"
 #include "bench/load.h"
+#include "bench/names.h"
 #include "bench/returns.h"
 #include "bench/table.h"
 #include "support/daemon.h"
@@ -346,6 +347,8 @@ int main(int argc, char** argv) {
     parts.add("hits", [&] { return hit_rows(daemon, load); });
     parts.add("entries", [&] { return entry_rows(daemon, load); });
     parts.add("returns", [&] { return return_rows(daemon, load); });
+    parts.add("names", [&] { return name_rows(daemon, load); });
+    parts.add("large", [&] { return large_rows(); });
     parts.add("records", [&] { return std::vector{records_row(daemon, load)}; });
     parts.add("attach", [&] { return std::vector{attach_row(daemon, load)}; });
     parts.add("glob", [&] { return std::vector{glob_row(daemon)}; });

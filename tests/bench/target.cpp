@@ -3,6 +3,7 @@
 //   pace RATE MS   calls it RATE times a second for MS milliseconds, in bursts of a millisecond; prints the calls made
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <time.h>
 #include <utility>
 
@@ -100,6 +101,21 @@ asm(R"(
 )");
 extern "C" long risky_endbr64(long i, long k);
 
+// What is asked for by its names.
+struct Uri {
+  unsigned long len = 0;
+  const char* text = "";
+};
+struct Request {
+  long number = 0;
+  Uri uri;
+  std::string name = "sixteen letters.";
+};
+extern "C" PROBED long serve(const Request* req, long k) {
+  SAVES_A_REGISTER();
+  return req->number + k;
+}
+
 class Shape {
  public:
   virtual ~Shape() = default;
@@ -163,6 +179,15 @@ void call_virtually(long count) {
   asm volatile("" : "+r"(sum));
 }
 
+void call_serve(long count) {
+  static Request request;
+  Request* req = &request;
+  asm volatile("" : "+r"(req));
+  long sum = 0;
+  for (long i = 0; i < count; ++i) sum += serve(req, 7);
+  asm volatile("" : "+r"(sum));
+}
+
 struct Job {
   const char* name;
   void (*calls)(long count);
@@ -177,6 +202,7 @@ constexpr Job jobs[] = {
     {"risky_hundred", [](long count) { call_from<&risky_hundred>(count, std::make_integer_sequence<int, 100>()); }},
     {"risky_endbr64", &call_once<&risky_endbr64>},
     {"Square::area", &call_virtually},
+    {"serve", &call_serve},
 };
 
 void run(long count, const char* which) {
