@@ -8,6 +8,7 @@
 
 #include "app/daemon.h"
 #include "base/log.h"
+#include "target/debuginfod.h"
 #include "target/elf_reader.h"
 #include "target/reader_server.h"
 
@@ -38,6 +39,8 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--reader-fd") {
     return diagnose::target::serve_reader(std::atoi(argv[2]), *diagnose::target::make_elf_reader());
   }
+  // And so for each debug file that a server may have.
+  if (argc == 3 && std::string_view(argv[1]) == "--debug-file") return diagnose::target::print_debug_file(argv[2]);
   CLI::App arguments{
       "diagnosed: measures functions of running programs, from outside, for a time.\n"
       "Example: diagnosed --specs /etc/diagnose/specs --listen 127.0.0.1:9950"};

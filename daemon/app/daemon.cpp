@@ -29,6 +29,7 @@
 #include "event/json_text.h"
 #include "export/http.h"
 #include "state/store.h"
+#include "target/debug_search.h"
 #include "target/sandboxed_reader.h"
 
 namespace diagnose::app {
@@ -61,7 +62,9 @@ struct Daemon::Impl {
   Log& log;
   std::unique_ptr<loop::Loop> loop;
   std::unique_ptr<Agenda> agenda;
-  std::unique_ptr<target::SandboxedReader> reader;
+  std::unique_ptr<target::SandboxedReader> sandboxed;
+  std::unique_ptr<target::Debuginfod> servers;
+  std::unique_ptr<target::FileReader> reader;  // over both
   target::ProcFs proc;
   std::unique_ptr<target::Resolver> resolver;
   std::unique_ptr<Survey> survey;
@@ -124,7 +127,11 @@ Status Daemon::Impl::build() {
   // Before anything that a child could inherit.
   auto reading = target::SandboxedReader::start({.command = {"/proc/self/exe", "--reader-fd"}});
   if (!reading) return tl::unexpected(reading.error());
-  reader = std::move(*reading);
+  sandboxed = std::move(*reading);
+  const char* urls = std::getenv("DEBUGINFOD_URLS");
+  servers = std::make_unique<target::Debuginfod>(urls != nullptr ? urls : "",
+                                                 std::vector<std::string>{"/proc/self/exe", "--debug-file"});
+  reader = std::make_unique<target::DebugSearch>(*sandboxed, *servers);
   if (auto status = build_kernel(); !status) return status;
   if (auto status = build_front(); !status) return status;
   if (auto status = catch_signals(); !status) return status;
@@ -149,7 +156,7 @@ Status Daemon::Impl::build_kernel() {
     store.emplace(std::move(*opened));
     auto answers = target::AnswerCache::open(options.settings.state + "/answers");
     if (!answers) return tl::unexpected(answers.error());
-    reader->keep_answers(std::move(*answers));
+    sandboxed->keep_answers(std::move(*answers));
     auto marks = state::Tombstones::open(options.settings.state);
     if (!marks) return tl::unexpected(marks.error());
     tombstones.emplace(std::move(*marks));

@@ -36,10 +36,12 @@ Result<bool> list(const target::ProcFs& proc, target::FileReader& reader, const 
   std::size_t taken = 0;
   for (const target::MappedFile& file : *files) {
     if (taken == most) return true;
+    const bool fetch = file.is_executable || !target.module.empty();
     auto answer = reader.list({.fd = file.file->get(),
                                .name = file.path,
                                .pattern = target.function.text,
                                .sources = sources,
+                               .around = {.root = file.root, .fetch = sources && fetch},
                                .functions_max = most - taken});
     if (!answer) {
       if (!first) first = answer.error();

@@ -124,7 +124,8 @@ void Probe::compile_module(target::Module& module, const target::DebugInfo& desc
                 .may_sleep = parts_.kernel.uprobe_multi});
     for (const spec::Fault& fault : evaluated.faults) {
       Error error = fault.error();
-      if (!known && !description.missing.empty()) error.why += " (" + description.missing + ")";
+      const bool told = known && !place->function.empty();
+      if (!told && !description.missing.empty()) error.why += " (" + description.missing + ")";
       refused.push_back(std::move(error));
     }
     if (!evaluated.faults.empty()) return true;

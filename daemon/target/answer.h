@@ -94,6 +94,32 @@ struct Function {
   bool go = false;                    // compiled by Go: its own calling convention, stacks that move
 };
 
+// Where what belongs to a file may be looked for, for the daemon's side (debug_search.h).
+struct Surroundings {
+  std::string root;    // where the target's paths begin ("/proc/17/root"); empty: our own root
+  bool fetch = false;  // debuginfod's servers may be asked for it
+};
+
+// Files that hold the split debug information of a file (DWARF 5, 7.3.2), open for reading, borrowed.
+struct SplitFiles {
+  std::vector<int> fds = {};
+  std::vector<std::string> names = {};  // the paths by which the reader's library asks for them, in the same order
+};
+
+// What a file says of itself and of the files that belong to it.
+struct Identity {
+  std::string build_id;       // lower-case hex; empty if it has none
+  std::string debuglink;      // the name of its debug file; empty if it names none
+  bool dwarf = false;         // it has debug information, be it only where to find it
+  bool symbols = false;       // .symtab
+  struct Unit {               // whose debug information is in a file of its own
+    std::string directory;    // where it was compiled
+    std::string file;         // the file's path, from there
+    std::vector<Range> code;  // that it is about
+  };
+  std::vector<Unit> split;
+};
+
 // Which places of a file are asked for.
 enum class PlaceBy {
   function,  // `function`: the pattern of the spec: symbol, demangled name, glob, `re:...`
@@ -109,14 +135,17 @@ struct FileRequest {
   std::string function;
   LinkAddress address{};
   std::uint32_t line = 0;
-  bool inlined = false;             // inlined copies of the functions too, as functions of one site (SiteKind::inlined)
-  std::vector<int> debug_fds = {};  // as in DescribeRequest
-  std::string build_id;             // lower-case hex; empty: any
-  bool exits = false;               // find exits and tails too
+  bool inlined = false;      // inlined copies of the functions too, as functions of one site (SiteKind::inlined)
+  Surroundings around = {};  // and the files found so, as in DescribeRequest
+  std::vector<int> debug_fds = {};
+  SplitFiles split = {};
+  std::string build_id;  // lower-case hex; empty: any
+  bool exits = false;    // find exits and tails too
   // Registers (bit = x86 encoding) that must still be as they were at the call where the entry site is put; rsp among
   // them: it has not moved.
   std::uint16_t entry_registers = every_register;
-  bool entry_unmoved = false;     // rsp must still be as at the call (a trampoline)
+  bool entry_unmoved = false;  // rsp must still be as at the call (a trampoline)
+  bool nop5_in_body = false;   // a 5-byte nop behind the entry may be probed: the kernel spares the red zone (hazard 7)
   std::size_t functions_max = 0;  // 0: limits::sites_per_probe
 };
 
@@ -197,7 +226,9 @@ struct ListRequest {
   std::string name;
   std::string pattern;  // as `function` of a spec; empty: everything
   bool sources = true;  // where they are declared and how often they were inlined, from debug information: takes longer
+  Surroundings around = {};
   std::vector<int> debug_fds = {};
+  SplitFiles split = {};
   std::size_t functions_max = 0;  // 0: limits::sites_per_probe
 };
 struct Listed {
@@ -220,6 +251,8 @@ struct SymbolizeRequest {
   int fd = -1;
   std::string name;
   std::vector<FileOffset> offsets;  // of code; at most limits::symbolized_places
+  Surroundings around = {};
+  std::vector<int> debug_fds = {};
 };
 struct Symbolized {        // one for each offset, in the same order
   std::string function;    // demangled, without parameters; empty: no symbol covers the place
@@ -233,6 +266,7 @@ struct DescribeRequest;
 class FileReader {
  public:
   virtual ~FileReader() = default;
+  [[nodiscard]] virtual Result<Identity> identify(int fd, const std::string& name) = 0;
   // Debug information of places.  A file without any is no failure: DebugInfo::present is false.
   [[nodiscard]] virtual Result<DebugInfo> describe(const DescribeRequest& request) = 0;
   [[nodiscard]] virtual Result<ListAnswer> list(const ListRequest& request) = 0;

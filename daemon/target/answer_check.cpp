@@ -198,6 +198,14 @@ const char* fault_in(const DebugInfo& answer, const DescribeRequest& request) {
   return nullptr;
 }
 
+const char* fault_in(const Identity& answer, const IdentityRequest& /*request*/) {
+  if (!is_build_id(answer.build_id)) return "its build id is none";
+  for (const Identity::Unit& unit : answer.split) {
+    if (const char* fault = fault_in_each(unit.code)) return fault;
+  }
+  return nullptr;
+}
+
 const char* fault_in(const ListAnswer& answer, const ListRequest& request) {
   const std::size_t most = request.functions_max != 0 ? request.functions_max : limits::sites_per_probe;
   if (answer.functions.size() > most) return "more functions than asked for";

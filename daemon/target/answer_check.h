@@ -16,6 +16,7 @@ namespace diagnose::target {
 [[nodiscard]] const char* fault_in(const CallersAnswer& answer, const CallersRequest& request);
 [[nodiscard]] const char* fault_in(const std::vector<ReturnSite>& answer, const ReturnSitesRequest& request);
 [[nodiscard]] const char* fault_in(const Traits& answer, const TraitsRequest& request);
+[[nodiscard]] const char* fault_in(const Identity& answer, const IdentityRequest& request);
 [[nodiscard]] const char* fault_in(const DebugInfo& answer, const DescribeRequest& request);
 [[nodiscard]] const char* fault_in(const ListAnswer& answer, const ListRequest& request);
 [[nodiscard]] const char* fault_in(const std::vector<Symbolized>& answer, const SymbolizeRequest& request);

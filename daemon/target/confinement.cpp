@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "target/given_files.h"
+
 namespace diagnose::target {
 namespace {
 
@@ -73,6 +75,7 @@ class Filter {
 
   void allow(int call) { add(SCMP_ACT_ALLOW, call, {}); }
   void allow(int call, scmp_arg_cmp only) { add(SCMP_ACT_ALLOW, call, only); }
+  void trap(int call) { add(SCMP_ACT_TRAP, call, {}); }
   void refuse(int call) { add(SCMP_ACT_ERRNO(EACCES), call, {}); }
   void refuse(int call, scmp_arg_cmp only) { add(SCMP_ACT_ERRNO(EACCES), call, only); }
 
@@ -112,10 +115,11 @@ constexpr std::array glibc = {
     SCMP_SYS(sigaltstack),   SCMP_SYS(restart_syscall), SCMP_SYS(write),          SCMP_SYS(writev),
     SCMP_SYS(exit),          SCMP_SYS(exit_group)};
 // Libraries try these (split DWARF, messages in the user's language) and go on without.
-constexpr std::array by_path = {SCMP_SYS(open),       SCMP_SYS(openat),   SCMP_SYS(openat2),    SCMP_SYS(stat),
-                                SCMP_SYS(lstat),      SCMP_SYS(statx),    SCMP_SYS(access),     SCMP_SYS(faccessat),
-                                SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
-                                SCMP_SYS(ioctl)};
+constexpr std::array by_path = {SCMP_SYS(openat2), SCMP_SYS(stat),      SCMP_SYS(lstat),      SCMP_SYS(statx),
+                                SCMP_SYS(access),  SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlinkat),
+                                SCMP_SYS(getcwd),  SCMP_SYS(ioctl)};
+// Answered from what the daemon has given (given_files.h).
+constexpr std::array from_given = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink)};
 
 Status filter_system_calls() {
   Filter filter;
@@ -128,13 +132,15 @@ Status filter_system_calls() {
     filter.allow(call, argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC));
   }
   filter.allow(SCMP_SYS(tgkill), argument(0, SCMP_CMP_EQ, static_cast<std::uint64_t>(::getpid())));  // abort
-  for (const unsigned command : {unsigned{F_GETFD}, unsigned{F_GETFL}}) {
+  for (const unsigned command : {unsigned{F_GETFD}, unsigned{F_GETFL}, unsigned{F_DUPFD_CLOEXEC}}) {
     filter.allow(SCMP_SYS(fcntl), argument(1, SCMP_CMP_EQ, command));
   }
   // glibc's fstat().
   filter.allow(SCMP_SYS(newfstatat), argument(3, SCMP_CMP_EQ, AT_EMPTY_PATH));
   filter.refuse(SCMP_SYS(newfstatat), argument(3, SCMP_CMP_NE, AT_EMPTY_PATH));
   for (const int call : by_path) filter.refuse(call);
+  if (const int error = GivenFiles::install(); error != 0) return refused("answer for files", error);
+  for (const int call : from_given) filter.trap(call);
   if (const int error = filter.load(); error != 0) return refused("load the seccomp filter", error);
   return {};
 }

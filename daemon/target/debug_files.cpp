@@ -1,14 +1,8 @@
 #include "target/debug_files.h"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstdlib>
-#include <dlfcn.h>
-#include <elfutils/debuginfod.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <memory>
 #include <string_view>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,7 +15,8 @@ namespace {
 
 constexpr const char* debug_root = "/usr/lib/debug";
 
-// The target may have put anything there: links stay within its root, and only plain files are read.
+}  // namespace
+
 Fd open_within(const std::string& root, const std::string& path) {
   const Fd top(::open(root.empty() ? "/" : root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!top) return {};
@@ -34,6 +29,8 @@ Fd open_within(const std::string& root, const std::string& path) {
   return file;
 }
 
+namespace {
+
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
 }
@@ -41,55 +38,6 @@ bool is_plain_name(std::string_view name) {
 bool is_hex(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
-
-// libdebuginfod, loaded only when it is asked for: it brings curl with it.  It keeps what it fetched in a cache of its
-// own (debuginfod-find(1)).
-class Debuginfod {
- public:
-  Debuginfod() : library_(::dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL)) {}
-
-  Fd find(const std::string& build_id, std::string& path) {
-    const auto begin = function<decltype(::debuginfod_begin)>("debuginfod_begin");
-    const auto end = function<decltype(::debuginfod_end)>("debuginfod_end");
-    const auto find = function<decltype(::debuginfod_find_debuginfo)>("debuginfod_find_debuginfo");
-    const auto progress = function<decltype(::debuginfod_set_progressfn)>("debuginfod_set_progressfn");
-    const auto user_data = function<decltype(::debuginfod_set_user_data)>("debuginfod_set_user_data");
-    if (begin == nullptr || end == nullptr || find == nullptr || progress == nullptr || user_data == nullptr) return {};
-    debuginfod_client* client = begin();
-    if (client == nullptr) return {};
-    auto deadline = Clock::now() + limits::debuginfod_wait;
-    user_data(client, &deadline);
-    progress(client, &Debuginfod::look);
-    char* found = nullptr;
-    // 0: the build id is text.
-    Fd file(find(client, reinterpret_cast<const unsigned char*>(build_id.c_str()), 0, &found));
-    if (found != nullptr) path = found;
-    std::free(found);  // NOLINT: malloc'd by the library
-    end(client);
-    return file;
-  }
-
- private:
-  struct Close {
-    void operator()(void* library) const { ::dlclose(library); }
-  };
-  using Clock = std::chrono::steady_clock;
-
-  // Not 0: give up.
-  static int look(debuginfod_client* client, long /*done*/, long /*all*/) {
-    Debuginfod loaded;  // a second handle on what is loaded: a plain function has no other way to it
-    const auto get = loaded.function<decltype(::debuginfod_get_user_data)>("debuginfod_get_user_data");
-    const auto* deadline = get != nullptr ? static_cast<const Clock::time_point*>(get(client)) : nullptr;
-    return deadline != nullptr && Clock::now() > *deadline ? 1 : 0;
-  }
-
-  template <typename F>
-  F* function(const char* name) {
-    return library_ ? reinterpret_cast<F*>(::dlsym(library_.get(), name)) : nullptr;
-  }
-
-  std::unique_ptr<void, Close> library_;
-};
 
 }  // namespace
 
@@ -127,15 +75,6 @@ DebugFiles find_debug_files(const DebugFilesRequest& request) {
       } else {
         found.tried.push_back(root + path);
       }
-    }
-  }
-  const char* servers = std::getenv("DEBUGINFOD_URLS");
-  if (found.fds.empty() && servers != nullptr && *servers != '\0' && !request.build_id.empty()) {
-    std::string path;
-    if (Fd file = Debuginfod().find(request.build_id, path)) {
-      add(std::move(file), path);
-    } else {
-      found.tried.push_back("debuginfod (" + std::string(servers) + ")");
     }
   }
   return found;

@@ -26,11 +26,14 @@ struct DebugFiles {
 };
 
 // By build id under /usr/lib/debug, of the target's root and of our own; by name beside the file, in its .debug folder
-// and under /usr/lib/debug (GDB's manual, "Separate Debug Files"); and, if DEBUGINFOD_URLS is set, from those servers
-// by build id, within limits::debuginfod_wait.  Loop thread not: the servers may take long.
+// and under /usr/lib/debug (GDB's manual, "Separate Debug Files").
 [[nodiscard]] DebugFiles find_debug_files(const DebugFilesRequest& request);
 
 // The paths that find_debug_files() tries, in order, `root` left out.
 [[nodiscard]] std::vector<std::string> debug_paths(const DebugFilesRequest& request);
+
+// The file at `path` within `root`, open for reading.  The target may have put anything there: links stay within its
+// root, and only plain files are opened.  Empty: there is none.
+[[nodiscard]] Fd open_within(const std::string& root, const std::string& path);
 
 }  // namespace diagnose::target

@@ -168,6 +168,8 @@ struct DescribeRequest {
   // reader may open nothing.  The first that has the build id and DWARF is used, after the file itself.
   std::vector<int> debug_fds = {};
   std::vector<std::string> debug_names = {};  // their paths, for DebugInfo::source
+  Surroundings around = {};
+  SplitFiles split = {};
   std::vector<Place> places = {};
   // Every identifier that the expressions mention.  The types of variables, results and globals, and what those point
   // to, are expanded; beyond, only members of these names are: others are listed by name and offset, their types not

@@ -160,8 +160,7 @@ Result<DebugInfo> describe_places(const DescribeRequest& request) {
   const auto link = debug_link(*image);
   if (link) info.debuglink = link->name;
   info.build_id = image->build_id();
-  const auto file = DwarfFile::open(request.fd, request.debug_fds, image->build_id(),
-                                    link ? std::optional(link->crc32) : std::nullopt);
+  const auto file = DwarfFile::open(*image, request.fd, request.debug_fds);
   if (!file) {
     info.missing = "no DWARF in " + request.name;
     for (const std::string& name : request.debug_names) info.missing += ", nor in " + name;

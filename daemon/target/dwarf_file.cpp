@@ -10,9 +10,17 @@
 namespace diagnose::target {
 namespace {
 
-std::string build_id_of(Dwarf* dwarf) {
+bool has_units(Dwarf* dwarf) {
+  Dwarf_CU* unit = nullptr;
+  Dwarf_Die die;
+  return ::dwarf_get_units(dwarf, nullptr, &unit, nullptr, nullptr, &die, nullptr) == 0;
+}
+
+}  // namespace
+
+std::string build_id_of(Elf* elf) {
   const void* bytes = nullptr;
-  const ssize_t size = ::dwelf_elf_gnu_build_id(::dwarf_getelf(dwarf), &bytes);
+  const ssize_t size = ::dwelf_elf_gnu_build_id(elf, &bytes);
   std::string text;
   for (ssize_t at = 0; at < size; ++at) {
     constexpr std::array<char, 17> digits = {"0123456789abcdef"};
@@ -23,13 +31,10 @@ std::string build_id_of(Dwarf* dwarf) {
   return text;
 }
 
-bool has_units(Dwarf* dwarf) {
-  Dwarf_CU* unit = nullptr;
-  Dwarf_Die die;
-  return ::dwarf_get_units(dwarf, nullptr, &unit, nullptr, nullptr, &die, nullptr) == 0;
+bool belongs_to(Elf* elf, int fd, const std::string& build_id, std::optional<std::uint32_t> crc32) {
+  if (!build_id.empty()) return build_id_of(elf) == build_id;
+  return crc32 && crc32_of(fd, limits::debug_file_bytes) == crc32;
 }
-
-}  // namespace
 
 void DwarfFile::Close::operator()(Elf* elf) const {
   ::elf_end(elf);
@@ -49,11 +54,7 @@ std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_f
     if (!file.elf_) return std::nullopt;
     file.dwarf_.reset(::dwarf_begin_elf(file.elf_.get(), DWARF_C_READ, nullptr));
     if (!file.dwarf_ || !has_units(file.dwarf_.get())) return std::nullopt;
-    if (from < 0) return file;
-    if (!build_id.empty() ? build_id_of(file.dwarf_.get()) != build_id
-                          : !crc32 || crc32_of(one, limits::debug_file_bytes) != crc32) {
-      return std::nullopt;
-    }
+    if (from >= 0 && !belongs_to(file.elf_.get(), one, build_id, crc32)) return std::nullopt;
     return file;
   };
   if (auto own = usable(fd, -1)) return own;
@@ -61,6 +62,11 @@ std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_f
     if (auto other = usable(debug_fds[at], static_cast<int>(at))) return other;
   }
   return std::nullopt;
+}
+
+std::optional<DwarfFile> DwarfFile::open(const ElfImage& image, int fd, const std::vector<int>& debug_fds) {
+  const auto link = debug_link(image);
+  return open(fd, debug_fds, image.build_id(), link ? std::optional(link->crc32) : std::nullopt);
 }
 
 }  // namespace diagnose::target

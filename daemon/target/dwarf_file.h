@@ -9,8 +9,15 @@
 #include <vector>
 
 #include "base/result.h"
+#include "target/elf_image.h"
 
 namespace diagnose::target {
+
+// Of the file's note, lower-case hex; empty if it has none.
+[[nodiscard]] std::string build_id_of(Elf* elf);
+// Whether a debug file, open as `elf` on `fd`, is that of the program with this build id, or, if it has none, with this
+// checksum in its .gnu_debuglink.
+[[nodiscard]] bool belongs_to(Elf* elf, int fd, const std::string& build_id, std::optional<std::uint32_t> crc32);
 
 class DwarfFile {
  public:
@@ -19,6 +26,9 @@ class DwarfFile {
   [[nodiscard]] static std::optional<DwarfFile> open(int fd, const std::vector<int>& debug_fds,
                                                      const std::string& build_id,
                                                      std::optional<std::uint32_t> crc32 = std::nullopt);
+
+  // The same of the file `image` on `fd`.
+  [[nodiscard]] static std::optional<DwarfFile> open(const ElfImage& image, int fd, const std::vector<int>& debug_fds);
 
   [[nodiscard]] Dwarf* get() const { return dwarf_.get(); }
   // -1: the file itself; else the index in `debug_fds`.

@@ -14,6 +14,8 @@ bool is_dropped(std::uint64_t low, std::uint64_t high) {
   return low == 0 || low >= high || low >= UINT64_MAX - 1;
 }
 
+}  // namespace
+
 std::vector<Range> ranges_of(Dwarf_Die die) {
   constexpr std::size_t ranges_max = 100'000;
   std::vector<Range> found;
@@ -26,8 +28,6 @@ std::vector<Range> ranges_of(Dwarf_Die die) {
   }
   return found;
 }
-
-}  // namespace
 
 void Stretches::sort() {
   std::sort(all_.begin(), all_.end(), [](const One& a, const One& b) { return a.low < b.low; });
@@ -59,8 +59,9 @@ void DwarfUnits::read_units() {
   std::uint8_t type = 0;
   while (all_.size() < limits::debug_units &&
          ::dwarf_get_units(dwarf_, unit, &unit, nullptr, &type, &die, &split) == 0) {
-    const bool is_skeleton = type == DW_UT_skeleton && split.addr != nullptr;
-    all_.push_back(is_skeleton ? split : die);
+    const bool is_split = type == DW_UT_skeleton;
+    if (is_split && split.addr == nullptr) continue;  // its other half is missing: the skeleton knows no function whole
+    all_.push_back(is_split ? split : die);
     if (type == DW_UT_type || type == DW_UT_split_type) continue;
     for (const Range& range : ranges_of(die)) covered_.add(raw(range.low), raw(range.high), all_.size() - 1);
   }

@@ -21,6 +21,9 @@ struct DwarfFunction {
   std::vector<Range> ranges;
 };
 
+// Where the entry has code, but for what the linker dropped.
+[[nodiscard]] std::vector<Range> ranges_of(Dwarf_Die die);
+
 // Stretches of addresses, each with a number; they may overlap.
 class Stretches {
  public:

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "target/mini_symbols.h"
+#include "target/debug_link.h"
 
 namespace diagnose::target {
 namespace {
@@ -240,7 +240,22 @@ void ElfImage::read_mini_symbols() {
   if (packed == nullptr) return;
   const auto bytes = contents(*packed, limits::mini_symbols_bytes);
   if (!bytes) return;
-  const std::vector<MiniSymbol> found = mini_symbols(*bytes);
+  take(mini_symbols(*bytes));
+}
+
+void ElfImage::add_debug_symbols(const std::vector<int>& debug_fds) {
+  if (!stripped_ || debug_fds.empty()) return;
+  const auto link = debug_link(*this);
+  for (const int fd : debug_fds) {
+    const auto found = debug_symbols(fd, build_id_, link ? std::optional(link->crc32) : std::nullopt);
+    if (found.empty()) continue;
+    take(found);
+    stripped_ = false;
+    return;
+  }
+}
+
+void ElfImage::take(const std::vector<MiniSymbol>& found) {
   std::size_t characters = 0;
   for (const MiniSymbol& symbol : found) characters += symbol.name.size() + 1;
   std::vector<char>& kept = strings_.emplace_back();

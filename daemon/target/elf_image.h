@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "target/answer.h"
+#include "target/mini_symbols.h"
 
 namespace diagnose::target {
 
@@ -49,6 +50,9 @@ class ElfImage {
   // Reads headers, symbols and build id.  Borrows `fd`, which must outlive the image; `name` is for messages.
   // Fails for anything but a little-endian x86-64 executable or shared object, and for one that is truncated or lies.
   [[nodiscard]] static Result<ElfImage> open(int fd, std::string name);
+
+  // Of a stripped file, also those of the first of its debug files that has any; it is then not stripped any more.
+  void add_debug_symbols(const std::vector<int>& debug_fds);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& build_id() const { return build_id_; }
@@ -89,6 +93,7 @@ class ElfImage {
   void read_section_names(std::uint32_t index);
   [[nodiscard]] Status read_symbols(const Section& table);
   void read_mini_symbols();
+  void take(const std::vector<MiniSymbol>& found);
   [[nodiscard]] Status read_build_id(std::uint64_t offset, std::uint64_t size);
 
   int fd_ = -1;  // borrowed

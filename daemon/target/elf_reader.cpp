@@ -14,6 +14,7 @@
 #include "target/elf_image.h"
 #include "target/exits.h"
 #include "target/function_sites.h"
+#include "target/identify.h"
 #include "target/inlined_sites.h"
 #include "target/names.h"
 #include "target/nearest.h"
@@ -250,6 +251,7 @@ class ElfReader final : public FileReader {
                                  : "its build id is " + image->build_id() + ", the spec wants " + request.build_id,
                       .mend = "check which build is running, or leave `build_id` out"});
     }
+    image->add_debug_symbols(request.debug_fds);
     auto decoder = Decoder::make();
     if (!decoder) return failure(decoder.error());
     if (request.by != PlaceBy::function) return read_places(*image, *decoder, request);
@@ -261,6 +263,7 @@ class ElfReader final : public FileReader {
     return find_return_sites(request);
   }
   Result<Traits> traits(int fd, const std::string& name) override { return find_traits(fd, name); }
+  Result<Identity> identify(int fd, const std::string& /*name*/) override { return identify_file(fd); }
   Result<DebugInfo> describe(const DescribeRequest& request) override { return describe_places(request); }
   Result<ListAnswer> list(const ListRequest& request) override { return list_functions(request); }
   Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& request) override {

@@ -285,11 +285,14 @@ InlinedCopies find_inlined(const DwarfFile& dwarf, const std::function<bool(std:
   Dwarf_Die die{};
   Dwarf_Die split{};
   while (::dwarf_get_units(dwarf.get(), unit, &unit, &version, &type, &die, &split) == 0) {
-    if (::dwarf_dieoffset(&die) > searched_bytes_max) {
+    const bool is_split = type == DW_UT_skeleton;
+    if (is_split && split.addr == nullptr) continue;
+    Dwarf_Die* whole = is_split ? &split : &die;
+    if (::dwarf_dieoffset(whole) > searched_bytes_max) {
       finder.found.cut = true;
       break;
     }
-    finder.look_in(die, 0);
+    finder.look_in(*whole, 0);
   }
   auto& copies = finder.found.copies;
   std::stable_sort(copies.begin(), copies.end(),

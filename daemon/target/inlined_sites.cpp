@@ -41,7 +41,7 @@ std::vector<const Body*> parts_of(const InlinedCopy& copy, PlaceSites& sites, st
 
 void add_inlined(const ElfImage& image, Decoder& decoder, const FileRequest& request, const FunctionPattern& pattern,
                  FileAnswer& answer) {
-  const auto dwarf = DwarfFile::open(request.fd, request.debug_fds, image.build_id());
+  const auto dwarf = DwarfFile::open(image, request.fd, request.debug_fds);
   if (!dwarf) return;
   const InlinedCopies found = find_inlined(
       *dwarf, [&](std::string_view symbol) { return pattern.matches(symbol); }, limits::sites_per_probe);

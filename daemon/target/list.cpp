@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "target/debug_link.h"
 #include "target/describe.h"
 #include "target/dwarf_file.h"
 #include "target/dwarf_function.h"
@@ -47,9 +46,7 @@ std::vector<const Symbol*> chosen(const ElfImage& image, const std::optional<Fun
 
 // Where the functions are declared, as far as the debug information is read for it.
 void find_sources(const ListRequest& request, const ElfImage& image, ListAnswer& answer) {
-  const auto link = debug_link(image);
-  const auto file =
-      DwarfFile::open(request.fd, request.debug_fds, answer.build_id, link ? std::optional(link->crc32) : std::nullopt);
+  const auto file = DwarfFile::open(image, request.fd, request.debug_fds);
   if (!file) return;
   DwarfUnits units(file->get());
   for (Listed& listed : answer.functions) {
@@ -72,8 +69,9 @@ Result<ListAnswer> list_functions(const ListRequest& request) {
     if (!parsed) return failure(parsed.error());
     pattern = std::move(*parsed);
   }
-  const auto image = ElfImage::open(request.fd, request.name);
+  auto image = ElfImage::open(request.fd, request.name);
   if (!image) return failure(image.error());
+  image->add_debug_symbols(request.debug_fds);
   ListAnswer answer;
   answer.build_id = image->build_id();
   for (const Symbol* symbol : chosen(*image, pattern)) {

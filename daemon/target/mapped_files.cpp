@@ -22,7 +22,7 @@ Error cannot_look(const spec::Target& target, std::string where, std::string why
 Result<MappedFile> opened(const spec::Target& target, const std::string& path, bool is_executable) {
   auto file = std::make_shared<Fd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!*file) return failure(cannot_look(target, path, errno_text(errno), "check the path"));
-  return MappedFile{.file = std::move(file), .path = canonical(path), .is_executable = is_executable};
+  return MappedFile{.file = std::move(file), .path = canonical(path), .root = {}, .is_executable = is_executable};
 }
 
 Result<std::vector<Process>> processes_of(const ProcFs& proc, const spec::Target& target) {
@@ -69,6 +69,7 @@ Result<std::vector<MappedFile>> mapped_files(const ProcFs& proc, const spec::Tar
       }
       files.push_back({.file = std::make_shared<Fd>(std::move(*file)),
                        .path = mapping.path,
+                       .root = "/proc/" + std::to_string(process.pid) + "/root",
                        .is_executable = mapping.executable_file});
     }
   }

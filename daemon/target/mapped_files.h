@@ -15,6 +15,7 @@ namespace diagnose::target {
 struct MappedFile {
   std::shared_ptr<Fd> file;  // open for reading
   std::string path;          // as the target sees it
+  std::string root;          // where its paths begin, as in Surroundings
   bool is_executable = false;
 };
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/limits.h"
+#include "target/dwarf_file.h"
 
 namespace diagnose::target {
 namespace {
@@ -35,15 +36,9 @@ std::vector<char> unpack(std::span<const std::uint8_t> packed) {
   return bytes;
 }
 
-}  // namespace
-
-std::vector<MiniSymbol> mini_symbols(std::span<const std::uint8_t> packed) {
+std::vector<MiniSymbol> functions_of(Elf* elf) {
   std::vector<MiniSymbol> symbols;
-  std::vector<char> bytes = unpack(packed);
-  if (bytes.empty() || ::elf_version(EV_CURRENT) == EV_NONE) return symbols;
-  const std::unique_ptr<Elf, decltype(&::elf_end)> elf(::elf_memory(bytes.data(), bytes.size()), &::elf_end);
-  if (!elf || ::elf_kind(elf.get()) != ELF_K_ELF) return symbols;
-  for (Elf_Scn* section = nullptr; (section = ::elf_nextscn(elf.get(), section)) != nullptr;) {
+  for (Elf_Scn* section = nullptr; (section = ::elf_nextscn(elf, section)) != nullptr;) {
     GElf_Shdr header{};
     if (::gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_SYMTAB) continue;
     Elf_Data* data = ::elf_getdata(section, nullptr);
@@ -51,7 +46,7 @@ std::vector<MiniSymbol> mini_symbols(std::span<const std::uint8_t> packed) {
     for (int at = 0; data != nullptr && ::gelf_getsym(data, at, &symbol) != nullptr; ++at) {
       const unsigned type = GELF_ST_TYPE(symbol.st_info);
       if ((type != STT_FUNC && type != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF) continue;
-      const char* name = ::elf_strptr(elf.get(), header.sh_link, symbol.st_name);
+      const char* name = ::elf_strptr(elf, header.sh_link, symbol.st_name);
       if (name == nullptr || *name == '\0') continue;
       symbols.push_back({name, LinkAddress{symbol.st_value}, symbol.st_size, type == STT_GNU_IFUNC,
                          GELF_ST_BIND(symbol.st_info) != STB_LOCAL});
@@ -59,6 +54,23 @@ std::vector<MiniSymbol> mini_symbols(std::span<const std::uint8_t> packed) {
     break;  // the gABI allows one
   }
   return symbols;
+}
+
+}  // namespace
+
+std::vector<MiniSymbol> mini_symbols(std::span<const std::uint8_t> packed) {
+  std::vector<char> bytes = unpack(packed);
+  if (bytes.empty() || ::elf_version(EV_CURRENT) == EV_NONE) return {};
+  const std::unique_ptr<Elf, decltype(&::elf_end)> elf(::elf_memory(bytes.data(), bytes.size()), &::elf_end);
+  if (!elf || ::elf_kind(elf.get()) != ELF_K_ELF) return {};
+  return functions_of(elf.get());
+}
+
+std::vector<MiniSymbol> debug_symbols(int fd, const std::string& build_id, std::optional<std::uint32_t> crc32) {
+  if (::elf_version(EV_CURRENT) == EV_NONE) return {};
+  const std::unique_ptr<Elf, decltype(&::elf_end)> elf(::elf_begin(fd, ELF_C_READ, nullptr), &::elf_end);
+  if (!elf || ::elf_kind(elf.get()) != ELF_K_ELF || !belongs_to(elf.get(), fd, build_id, crc32)) return {};
+  return functions_of(elf.get());
 }
 
 }  // namespace diagnose::target

@@ -79,7 +79,7 @@ Status PlaceReading::add_markers() {
 }
 
 Status PlaceReading::add_line() {
-  const auto dwarf = DwarfFile::open(request_.fd, request_.debug_fds, image_.build_id());
+  const auto dwarf = DwarfFile::open(image_, request_.fd, request_.debug_fds);
   if (!dwarf) {
     answer_.absent = "the file has no debug information";
     return {};

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <exception>
 #include <new>
+#include <optional>
 #include <poll.h>
 #include <string>
 #include <sys/prctl.h>
@@ -10,6 +11,7 @@
 
 #include "base/limits.h"
 #include "target/channel.h"
+#include "target/given_files.h"
 #include "target/reader_wire.h"
 
 namespace diagnose::target {
@@ -27,6 +29,8 @@ std::string answer_to(wire::Reader& in, Read read) {
   in(request);
   if (!in.done()) return failed("read a file", {}, "the request makes no sense", {});
   try {
+    std::optional<GivenFiles> given;
+    if constexpr (requires { request.split; }) given.emplace(request.split);
     const auto answer = read(request);
     wire::Writer out;
     out(answer.has_value());
@@ -65,6 +69,9 @@ std::string answer_to(FileReader& reader, const Message& message) {
     case Verb::traits:
       return answer_to<TraitsRequest>(
           in, [&](const TraitsRequest& request) { return reader.traits(request.fd, request.name); });
+    case Verb::identify:
+      return answer_to<IdentityRequest>(
+          in, [&](const IdentityRequest& request) { return reader.identify(request.fd, request.name); });
     case Verb::describe:
       return answer_to<DescribeRequest>(in, [&](const DescribeRequest& request) { return reader.describe(request); });
     case Verb::list:

@@ -21,9 +21,14 @@ auto fields(Archive&& a, E& e) {
 namespace diagnose::target {
 
 // One for each function of FileReader.
-enum class Verb : std::uint8_t { read, callers, return_sites, traits, describe, list, symbolize };
+enum class Verb : std::uint8_t { read, callers, return_sites, traits, describe, list, symbolize, identify };
 
 struct TraitsRequest {
+  int fd = -1;
+  std::string name;
+};
+
+struct IdentityRequest {
   int fd = -1;
   std::string name;
 };
@@ -39,6 +44,7 @@ constexpr bool known(Verb verb) {
     case Verb::describe:
     case Verb::list:
     case Verb::symbolize:
+    case Verb::identify:
       return true;
   }
   return false;
@@ -160,10 +166,36 @@ auto fields(Archive&& a, S& s) {
   return a(s.symbol, s.name, s.names, s.body, s.cold, s.sites, s.exits_error, s.leaf, s.reads_return_address, s.go);
 }
 
+template <typename Archive, wire::As<Surroundings> S>
+auto fields(Archive&& a, S& s) {
+  return a(s.root, s.fetch);
+}
+
+template <typename Archive, wire::As<SplitFiles> S>
+auto fields(Archive&& a, S& s) {
+  return a(wire::descriptors(s.fds), s.names);
+}
+
+template <typename Archive, wire::As<IdentityRequest> S>
+auto fields(Archive&& a, S& s) {
+  return a(wire::descriptors(s.fd), s.name);
+}
+
+template <typename Archive, wire::As<Identity::Unit> S>
+auto fields(Archive&& a, S& s) {
+  return a(s.directory, s.file, s.code);
+}
+
+template <typename Archive, wire::As<Identity> S>
+auto fields(Archive&& a, S& s) {
+  return a(s.build_id, s.debuglink, s.dwarf, s.symbols, s.split);
+}
+
 template <typename Archive, wire::As<FileRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, s.by, s.function, s.address, s.line, s.inlined,
-           wire::descriptors(s.debug_fds), s.build_id, s.exits, s.entry_registers, s.entry_unmoved, s.functions_max);
+  return a(wire::descriptors(s.fd), s.name, s.by, s.function, s.address, s.line, s.inlined, s.around,
+           wire::descriptors(s.debug_fds), s.split, s.build_id, s.exits, s.entry_registers, s.entry_unmoved,
+           s.nop5_in_body, s.functions_max);
 }
 
 template <typename Archive, wire::As<FileAnswer> S>
@@ -218,7 +250,8 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<ListRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, s.pattern, s.sources, wire::descriptors(s.debug_fds), s.functions_max);
+  return a(wire::descriptors(s.fd), s.name, s.pattern, s.sources, s.around, wire::descriptors(s.debug_fds), s.split,
+           s.functions_max);
 }
 
 template <typename Archive, wire::As<Listed> S>
@@ -233,7 +266,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<SymbolizeRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, s.offsets);
+  return a(wire::descriptors(s.fd), s.name, s.offsets, s.around, wire::descriptors(s.debug_fds));
 }
 
 template <typename Archive, wire::As<Symbolized> S>
@@ -309,8 +342,8 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<DescribeRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, wire::descriptors(s.debug_fds), s.debug_names, s.places, s.members,
-           s.globals, s.types, s.constants);
+  return a(wire::descriptors(s.fd), s.name, wire::descriptors(s.debug_fds), s.debug_names, s.around, s.split, s.places,
+           s.members, s.globals, s.types, s.constants);
 }
 
 }  // namespace diagnose::target

@@ -77,7 +77,7 @@ class Resolving {
   using Key = std::pair<dev_t, ino_t>;
 
   File& file(pid_t pid, const Mapping& mapping);
-  void read(File& file, const std::string& path);
+  void read(File& file, const std::string& path, const Surroundings& around);
   [[nodiscard]] Status resolve_process(const Process& process);
   [[nodiscard]] Status resolve_path(const std::string& path, bool is_executable);
   void take(File& file, const Mapping& mapping, const Process* process);
@@ -93,7 +93,7 @@ class Resolving {
   Resolution result_;
 };
 
-void Resolving::read(File& file, const std::string& path) {
+void Resolving::read(File& file, const std::string& path, const Surroundings& around) {
   file.stamp = FileStamp::of(file.fd->get());
   auto answer = reader_.read({.fd = file.fd->get(),
                               .name = path,
@@ -102,10 +102,12 @@ void Resolving::read(File& file, const std::string& path) {
                               .address = target_.address,
                               .line = target_.line,
                               .inlined = need_.inlined,
+                              .around = around,
                               .build_id = target_.build_id,
                               .exits = need_.exits,
                               .entry_registers = need_.entry_registers,
                               .entry_unmoved = need_.entry_unmoved,
+                              .nop5_in_body = need_.nop5_in_body,
                               .functions_max = 0});
   if (!answer) {
     file.error = std::move(answer.error());
@@ -126,7 +128,8 @@ Resolving::File& Resolving::file(pid_t pid, const Mapping& mapping) {
   }
   file.error.reset();
   file.fd = std::make_shared<Fd>(std::move(*fd));
-  read(file, mapping.path);
+  read(file, mapping.path,
+       {.root = "/proc/" + std::to_string(pid) + "/root", .fetch = mapping.executable_file || !target_.module.empty()});
   return file;
 }
 
@@ -238,7 +241,7 @@ Status Resolving::resolve_path(const std::string& path, bool is_executable) {
                         .executable_file = is_executable};
   File file;
   file.fd = std::make_shared<Fd>(std::move(fd));
-  read(file, mapping.path);
+  read(file, mapping.path, {.root = {}, .fetch = true});
   if (!file.answer || file.answer->functions.empty()) {
     Error error = not_found({{mapping.path, &file}});
     if (is_executable && file.answer && file.answer->refused.empty()) {

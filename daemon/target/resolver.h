@@ -55,6 +55,7 @@ struct Need {
   std::uint16_t entry_registers = every_register;  // see FileRequest
   bool entry_unmoved = false;
   bool inlined = false;  // see FileRequest
+  bool nop5_in_body = false;
 };
 
 class Resolver {

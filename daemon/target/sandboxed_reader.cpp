@@ -145,6 +145,10 @@ Result<Traits> SandboxedReader::traits(int fd, const std::string& name) {
   return ask<Traits>(Verb::traits, TraitsRequest{.fd = fd, .name = name}, "read the code");
 }
 
+Result<Identity> SandboxedReader::identify(int fd, const std::string& name) {
+  return ask<Identity>(Verb::identify, IdentityRequest{.fd = fd, .name = name}, "read the file");
+}
+
 Result<DebugInfo> SandboxedReader::describe(const DescribeRequest& request) {
   return ask<DebugInfo>(Verb::describe, request, "read the debug information");
 }

@@ -38,6 +38,7 @@ class SandboxedReader final : public FileReader {
   // From now on answers are kept, and taken from there.
   void keep_answers(AnswerCache cache) { cache_ = std::move(cache); }
 
+  Result<Identity> identify(int fd, const std::string& name) override;
   Result<DebugInfo> describe(const DescribeRequest& request) override;
   Result<ListAnswer> list(const ListRequest& request) override;
   Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& request) override;

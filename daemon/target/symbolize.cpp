@@ -32,6 +32,7 @@ Result<std::vector<Symbolized>> symbolize_places(const SymbolizeRequest& request
   }
   auto image = ElfImage::open(request.fd, request.name);
   if (!image) return failure(image.error());
+  image->add_debug_symbols(request.debug_fds);
   const FunctionMap functions(*image);
   std::vector<Symbolized> places;
   places.reserve(request.offsets.size());

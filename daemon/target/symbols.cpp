@@ -57,7 +57,10 @@ void Symbols::learn(pid_t pid, const Region& region, const std::vector<FileOffse
   std::vector<Symbolized> found(offsets.size());
   Mapping mapping{.device = region.device, .inode = region.inode, .path = region.path, .range = region.range};
   if (const auto file = proc_.open(pid, mapping)) {
-    auto answer = reader_.symbolize({.fd = file->get(), .name = region.path, .offsets = offsets});
+    auto answer = reader_.symbolize({.fd = file->get(),
+                                     .name = region.path,
+                                     .offsets = offsets,
+                                     .around = {.root = "/proc/" + std::to_string(pid) + "/root"}});
     if (answer && answer->size() == offsets.size()) found = std::move(*answer);
   }
   if (kept_ + offsets.size() > limits::symbols_kept) {

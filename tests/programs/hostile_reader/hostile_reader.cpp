@@ -48,6 +48,7 @@ class HostileReader final : public FileReader {
     if (what == "execute") (void)::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (what == "kill") (void)::kill(::getppid(), SIGKILL);
     if (what == "open") answer.nearest = {errno_text(::open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0)};
+    if (what == "open given") answer.nearest = given();
     if (what == "descriptors") answer.nearest = open_descriptors();
     if (what == "size") answer.nearest = {size_of(request.fd)};
     if (what == "garbage") babble(4096, 1);
@@ -62,6 +63,7 @@ class HostileReader final : public FileReader {
     return std::vector<ReturnSite>(3);  // whatever was asked for
   }
   Result<Traits> traits(int /*fd*/, const std::string& /*name*/) override { return Traits{}; }
+  Result<Identity> identify(int /*fd*/, const std::string& /*name*/) override { return Identity{}; }
   Result<DebugInfo> describe(const DescribeRequest& /*request*/) override { return DebugInfo{}; }  // without a type
   Result<ListAnswer> list(const ListRequest& /*request*/) override { return ListAnswer{}; }
   Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& /*request*/) override {
@@ -92,6 +94,20 @@ class HostileReader final : public FileReader {
       if (::fcntl(number, F_GETFD) >= 0) open.push_back(std::to_string(number));
     }
     return open;
+  }
+
+  // By the name that it was given, by another, to write, and where libraries look for the path of a descriptor.
+  static std::vector<std::string> given() {
+    const auto opened = [](const char* path, int flags) {
+      const int fd = ::open(path, flags);
+      std::string told = fd >= 0 ? size_of(fd) : errno_text(errno);
+      if (fd >= 0) ::close(fd);
+      return told;
+    };
+    std::array<char, 64> link{};
+    const ssize_t length = ::readlink("/proc/self/fd/4", link.data(), link.size());
+    return {opened("/given", O_RDONLY), opened("/other", O_RDONLY), opened("/given", O_RDWR),
+            length > 0 ? std::string(link.data(), static_cast<std::size_t>(length)) : errno_text(errno)};
   }
 
   static std::string size_of(int fd) {

@@ -28,6 +28,7 @@ class FakeReader final : public FileReader {
     return std::vector<ReturnSite>{};
   }
   Result<Traits> traits(int /*fd*/, const std::string& /*name*/) override { return Traits{}; }
+  Result<Identity> identify(int /*fd*/, const std::string& /*name*/) override { return Identity{}; }
   Result<DebugInfo> describe(const DescribeRequest& /*request*/) override { return DebugInfo{}; }
   Result<ListAnswer> list(const ListRequest& /*request*/) override { return ListAnswer{}; }
   Result<std::vector<Symbolized>> symbolize(const SymbolizeRequest& /*request*/) override {

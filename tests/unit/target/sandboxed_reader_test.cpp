@@ -102,6 +102,24 @@ TEST(SandboxedReader, TheChildCanOpenNothing) {
   EXPECT_THAT(answer->nearest, ElementsAre("Permission denied"));
 }
 
+TEST(SandboxedReader, TheChildCanOpenWhatItWasGivenByItsNameToReadAndNothingElse) {
+  const auto reader = hostile();
+  const Fd file = file_of(100);
+  const Fd given = file_of(17);
+  const auto answer = reader->read({.fd = file.get(),
+                                    .name = "/bin/target",
+                                    .function = "open given",
+                                    .split = {.fds = {given.get()}, .names = {"/given"}},
+                                    .build_id = {}});
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_THAT(answer->nearest, ElementsAre("17", "Permission denied", "Permission denied", "/file"));
+  // And not in the next request.
+  const auto next = ask(*reader, "open given");
+  ASSERT_TRUE(next) << next.error().text();
+  EXPECT_THAT(next->nearest,
+              ElementsAre("Permission denied", "Permission denied", "Permission denied", "Permission denied"));
+}
+
 TEST(SandboxedReader, AChildThatConnectsForksMakesCodeOrSignalsIsKilled) {
   const auto reader = hostile();
   for (const char* what : {"connect", "fork", "execute", "kill"}) {

@@ -33,6 +33,7 @@ class CountingReader final : public FileReader {
     return reader_->return_sites(request);
   }
   Result<Traits> traits(int fd, const std::string& name) override { return reader_->traits(fd, name); }
+  Result<Identity> identify(int fd, const std::string& name) override { return reader_->identify(fd, name); }
   Result<DebugInfo> describe(const DescribeRequest& request) override { return reader_->describe(request); }
   Result<ListAnswer> list(const ListRequest& request) override { return reader_->list(request); }
   Result<FileAnswer> read(const FileRequest& request) override { return reader_->read(request); }

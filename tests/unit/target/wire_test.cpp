@@ -60,7 +60,7 @@ template <typename T>
 class Wire : public testing::Test {
  protected:
   Wire() {
-    for (int count = 0; count < 4; ++count) files_.emplace_back(::memfd_create("file", MFD_CLOEXEC));
+    for (int count = 0; count < 8; ++count) files_.emplace_back(::memfd_create("file", MFD_CLOEXEC));
     Fill fill(files_);
     fill(full_);
     out_(full_);

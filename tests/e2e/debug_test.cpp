@@ -1,0 +1,224 @@
+// Debug information that is not in the program itself: split off into debug files, .dwo files and packages, or on a
+// debuginfod server.
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "e2e/spec_text.h"
+#include "support/daemon.h"
+
+namespace diagnose::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+// A program as a distribution ships it: without symbols and debug information, which are in a file beside it.
+class Stripped {
+ public:
+  explicit Stripped(const std::string& name, bool with_debug_file = true) : path_(folder_.file(name)) {
+    const std::string debug = path_ + ".debug";
+    shell("objcopy --only-keep-debug " + program_path(name) + " " + debug +
+          " && objcopy --strip-all --add-gnu-debuglink=" + debug + " " + program_path(name) + " " + path_);
+    if (!with_debug_file) fs::rename(debug, folder_.file("elsewhere"));
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string debug_file() const { return folder_.file("elsewhere"); }
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_.file(name); }
+  static void shell(const std::string& command) {
+    const Ended ended = run({"/bin/sh", "-c", command});
+    if (ended.status != 0) throw std::runtime_error(command + ": " + ended.out + ended.err);
+  }
+
+ private:
+  TemporaryFolder folder_;
+  std::string path_;
+};
+
+std::string message_of(const Daemon& daemon, const Program& program, const Command& more) {
+  Command command = {"attach", "--pid", std::to_string(program.pid()), "--type", "log", "--follow", "--json"};
+  command.insert(command.end(), more.begin(), more.end());
+  Process follower = daemon.client(command);
+  if (!eventually([&] { return daemon.json({"list"}).at("probes").size() == 1; })) throw std::runtime_error("no probe");
+  const std::string id = daemon.json({"list"}).at("probes")[0].at("id");
+  if (!eventually([&] { return daemon.state_of(id) == "armed"; })) {
+    throw std::runtime_error(follower.finish().err);
+  }
+  const_cast<Program&>(program).go();
+  return json::parse(follower.line()).at("message");
+}
+
+TEST(DebugFile, OfAStrippedProgramTellsItsFunctionsAndWhereTheyAreDeclared) {
+  const Stripped stripped("recursion");
+  const Program program({stripped.path(), "1", "1", "1"});
+  const Daemon daemon;
+  const json answer = daemon.json({"functions", "--pid", std::to_string(program.pid()), "down"});
+  ASSERT_EQ(answer.at("functions").size(), 1U);
+  EXPECT_THAT(answer.at("functions")[0].at("file").get<std::string>(), HasSubstr("recursion.cpp"));
+  EXPECT_GT(answer.at("functions")[0].at("line").get<int>(), 0);
+  const json explained = daemon.json({"explain", "--pid", std::to_string(program.pid()), "down", "--type", "counter"});
+  EXPECT_EQ(explained.at("debug")[0].at("source"),
+            "/proc/" + std::to_string(program.pid()) + "/root" + stripped.path() + ".debug");
+}
+
+TEST(DebugFile, OfAStrippedProgramTellsTheCodeOfALine) {
+  const Stripped stripped("lines");
+  const Program whole({"lines", "7"});
+  const Program program({stripped.path(), "7"});
+  const Daemon daemon;
+  const std::string source = read_file(TEST_SOURCE_DIR "/programs/lines.cpp");
+  // Some line that has code in the program as it was built.
+  for (int line = 1; line < 200; ++line) {
+    const std::string place = "lines.cpp:" + std::to_string(line);
+    const Ended there =
+        daemon.ctl({"explain", "--pid", std::to_string(whole.pid()), "--line", place, "--type", "counter", "--json"});
+    if (there.status != 0) continue;
+    const Ended here =
+        daemon.ctl({"explain", "--pid", std::to_string(program.pid()), "--line", place, "--type", "counter", "--json"});
+    ASSERT_EQ(here.status, 0) << here.err;
+    const json with = json::parse(there.out).at("sites");
+    const json without = json::parse(here.out).at("sites");
+    ASSERT_EQ(with.size(), without.size());
+    for (std::size_t at = 0; at < with.size(); ++at) EXPECT_EQ(with[at].at("address"), without[at].at("address"));
+    return;
+  }
+  FAIL() << "no line of lines.cpp has code";
+}
+
+TEST(DebugFile, OfAStrippedProgramNamesCallersAndStacks) {
+  const Stripped stripped("shop_server");
+  Process shop({stripped.path()});
+  shop.line();
+  const Daemon daemon;
+  Process follower =
+      daemon.client({"attach", "--pid", std::to_string(shop.pid()), "shop::price", "--type", "log", "--event", "call",
+                     "--message", "{caller} {ustack}", "--id", "said", "--follow", "--json"});
+  EXPECT_THAT(json::parse(follower.line()).at("message").get<std::string>(),
+              MatchesRegex("shop::Cart::checkout\\+0x[0-9a-f]+ \\(shop_server\\) shop::price\\+0x[0-9a-f]+ "
+                           "\\(shop_server\\).*"));
+}
+
+TEST(DebugFile, OfAnotherBuildIsNotUsed) {
+  const Stripped stripped("recursion", false);
+  fs::copy(program_path("lines"), stripped.path() + ".debug");
+  const Program program({stripped.path(), "1", "1", "1"});
+  const Daemon daemon;
+  const Ended ended = daemon.ctl({"explain", "--pid", std::to_string(program.pid()), "down", "--type", "counter"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, HasSubstr("stripped"));
+}
+
+// ---- split DWARF ----
+
+std::string split(const std::string& name) {
+  return TEST_BINARY_DIR "/tests/programs/split/" + name;
+}
+
+void expect_described(const std::string& path) {
+  const Program program({path, "1"});
+  const Daemon daemon;
+  const json explained = daemon.json({"explain", "--pid", std::to_string(program.pid()), "take", "--type", "counter"});
+  const std::string said = explained.at("functions")[0].at("signature");
+  EXPECT_THAT(said, MatchesRegex("take\\((struct )?(Item const|const Item) ?\\*item, long( int)? more\\)")) << path;
+  EXPECT_EQ(message_of(daemon, program,
+                       {"take", "--message", "{str(item->name)} {item->count} {more} {::total} {sizeof(Item)}",
+                        "--event", "call"}),
+            "apple 3 0 40 16")
+      << path;
+}
+
+TEST(SplitDwarf, IsReadFromItsFilesOfEachCompilerAndVersion) {
+  for (const char* name : {"split_g4", "split_g5", "split_clang4", "split_clang5"}) {
+    expect_described(split(name));
+  }
+}
+
+// Debian's dwp packs version 4, its llvm-dwp clang's version 5.
+TEST(SplitDwarf, IsReadFromAPackageBesideTheProgram) {
+  const struct {
+    const char* name;
+    const char* tool;
+  } all[] = {{"split_g4", "dwp"}, {"split_clang5", "llvm-dwp"}};
+  for (const auto& [name, tool] : all) {
+    const TemporaryFolder folder;
+    const std::string path = folder.file("app");
+    fs::copy(split(name), path);
+    Stripped::shell("cd " TEST_BINARY_DIR "/tests/programs/split && timeout 60 " + std::string(tool) + " -e " + path +
+                    " -o " + path + ".dwp");
+    expect_described(path);
+    EXPECT_TRUE(fs::remove(path + ".dwp"));
+  }
+}
+
+TEST(SplitDwarf, ThatWasLostIsNamedWithTheWayToHaveIt) {
+  const Program program({split("split_lost"), "1"});
+  const Daemon daemon;
+  const Ended ended = daemon.ctl(
+      {"explain", "--pid", std::to_string(program.pid()), "take", "--type", "counter", "--where", "item->count > 1"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("its debug information is split"), HasSubstr("split_lost.dwo is missing"),
+                               HasSubstr(".dwp")));
+  // What needs none works all the same.
+  EXPECT_EQ(daemon.ctl({"explain", "--pid", std::to_string(program.pid()), "take", "--type", "counter"}).status, 0);
+}
+
+// ---- debuginfod ----
+
+std::string build_id_of(const std::string& path) {
+  const std::string notes = run({"readelf", "-n", path}).out;
+  const std::string key = "Build ID: ";
+  const std::size_t at = notes.find(key);
+  if (at == std::string::npos) throw std::runtime_error(path + " has no build id");
+  return notes.substr(at + key.size(), notes.find('\n', at) - at - key.size());
+}
+
+// diagnosed with a server of debug files at `port`.
+DaemonOptions with_server(const TemporaryFolder& cache, std::uint16_t port) {
+  return {.wrapper = {"/usr/bin/env", "DEBUGINFOD_URLS=http://127.0.0.1:" + std::to_string(port),
+                      "DEBUGINFOD_CACHE_PATH=" + cache.file("cache")}};
+}
+
+TEST(Debuginfod, GivesADebugFileThatTheHostLacks) {
+  if (!fs::exists("/usr/bin/python3.11")) GTEST_SKIP() << "needs /usr/bin/python3.11";
+  const Stripped stripped("recursion", false);
+  const TemporaryFolder served;
+  const fs::path folder = served.path() / "buildid" / build_id_of(stripped.path());
+  fs::create_directories(folder);
+  fs::copy(stripped.debug_file(), folder / "debuginfo");
+  const std::uint16_t port = free_port();
+  const Process server({"/usr/bin/python3.11", "-m", "http.server", std::to_string(port), "--bind", "127.0.0.1",
+                        "--directory", served.path()});
+  ASSERT_TRUE(eventually([&] { return http_get(port, "/").has_value(); }));
+  const TemporaryFolder cache;
+  const Daemon daemon(with_server(cache, port));
+  const Program program({stripped.path(), "1", "1", "1"});
+  const Command wanted = {"explain", "--pid", std::to_string(program.pid()), "down", "--type", "counter"};
+  // On its way at first, if the host is busy.
+  ASSERT_TRUE(eventually([&] { return daemon.ctl(wanted).status == 0; })) << daemon.ctl(wanted).err;
+  const json explained = daemon.json(wanted);
+  EXPECT_THAT(explained.at("debug")[0].at("source").get<std::string>(), HasSubstr(cache.file("cache")));
+  EXPECT_THAT(explained.at("functions")[0].at("file").get<std::string>(), HasSubstr("recursion.cpp"));
+}
+
+TEST(Debuginfod, ThatDoesNotAnswerHoldsNobodyUp) {
+  const Stripped stripped("recursion", false);
+  const std::uint16_t port = free_port();
+  const Fd silent = occupy(port);  // accepts, and says nothing
+  const TemporaryFolder cache;
+  Daemon daemon(with_server(cache, port));
+  const Program program({stripped.path(), "1", "1", "1"});
+  const auto begin = std::chrono::steady_clock::now();
+  const Ended ended = daemon.ctl(
+      {"explain", "--pid", std::to_string(program.pid()), "main", "--type", "counter", "--where", "argc > 1"});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 8s);
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, HasSubstr("stripped"));
+  EXPECT_THAT(ended.err, HasSubstr("being fetched from debuginfod"));
+  EXPECT_EQ(daemon.terminate(20s).status, 0);
+}
+
+}  // namespace
+}  // namespace diagnose::test
