@@ -34,6 +34,7 @@ enum class Op {
   cpu,
   cgroup,
   comm,
+  exe,      // the name of the process's executable, its folder left out
   stack,    // known at the call only
   unknown,  // see TypeKind::unknown
   // One operand.

@@ -31,10 +31,8 @@ TypedPtr Checker::conditional(const Node& node) {
   const auto text = [&](const Typed& value) {
     return is_text(value) || (value.type.kind == TypeKind::object && is_textual(value));
   };
-  if (text(*yes) || text(*no)) {
-    return fail(node.position, "`?:`", "chooses between numbers only in this version",
-                "use the condition itself: a boolean is shown as true or false");
-  }
+  if (text(*yes) || text(*no))
+    return choice_of_texts(node.position, std::move(condition), std::move(yes), std::move(no));
   yes = number(std::move(yes), "`?:`");
   no = number(std::move(no), "`?:`");
   if (!yes || !no) return nullptr;
@@ -64,6 +62,31 @@ TypedPtr Checker::conditional(const Node& node) {
     value->children.push_back(std::move(no));
   }
   value->of = is_null(*value) ? no_type : of;
+  return value;
+}
+
+TypedPtr Checker::choice_of_texts(std::size_t position, TypedPtr condition, TypedPtr yes, TypedPtr no) {
+  for (TypedPtr* one : {&yes, &no}) {
+    if (is_null(**one)) continue;
+    const std::size_t place = (*one)->position;
+    if (!is_textual(**one)) {
+      return fail(place, "`?:`", "chooses between a text and a number",
+                  "write the number as a text, or use two labels or fields");
+    }
+    *one = text(std::move(*one), texts_.usual, place);
+    if (!*one) return nullptr;
+  }
+  if (is_null(*condition)) return null_at(position);
+  if (is_constant(*condition)) return condition->value != 0 ? std::move(yes) : std::move(no);
+  Type type = is_null(*yes) ? no->type : yes->type;
+  if (!is_null(*no)) type.text_bytes = std::max(type.text_bytes, no->type.text_bytes);
+  type.text_bytes = (type.text_bytes + 7U) & ~7U;
+  if (type.text_bytes > std::max(texts_.most, 1U)) {
+    return fail(position, "`?:`", "a text is longer than the " + std::to_string(texts_.most) + " characters that fit",
+                "shorten it");
+  }
+  TypedPtr value = make(Op::choose, type, position, std::move(condition), std::move(yes));
+  value->children.push_back(std::move(no));
   return value;
 }
 

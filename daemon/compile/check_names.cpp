@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
-#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,10 +23,13 @@ struct Named {
 
 constexpr Type comm_type{.kind = TypeKind::text, .bytes = 0, .is_signed = false, .is_time = false, .text_bytes = 16};
 
+// The longest names that are met; a longer one is cut.
+constexpr Type exe_type{.kind = TypeKind::text, .bytes = 0, .is_signed = false, .is_time = false, .text_bytes = 64};
+
 constexpr Type stack_type{
     .kind = TypeKind::stack, .bytes = 0, .is_signed = false, .is_time = false, .text_bytes = 8 * limits::stack_frames};
 
-constexpr std::array<Named, 26> names = {{{"arg0", Op::argument, long_type, 0},
+constexpr std::array<Named, 27> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"arg1", Op::argument, long_type, 1},
                                           {"arg2", Op::argument, long_type, 2},
                                           {"arg3", Op::argument, long_type, 3},
@@ -46,6 +48,7 @@ constexpr std::array<Named, 26> names = {{{"arg0", Op::argument, long_type, 0},
                                           {"uid", Op::uid, unsigned_int_type},
                                           {"cpu", Op::cpu, unsigned_int_type},
                                           {"comm", Op::comm, comm_type},
+                                          {"exe", Op::exe, exe_type},
                                           {"cgroup", Op::cgroup, unsigned_long_type},
                                           {"depth", Op::depth, unsigned_int_type},
                                           {"caller", Op::read, unsigned_long_type},
@@ -147,9 +150,6 @@ TypedPtr named_value(const std::string& name, std::size_t position, Abi abi) {
 }
 
 std::optional<Issue> refused_name(const std::string& name, std::size_t position, Abi abi) {
-  static const std::set<std::string_view> later = {"exe"};
-  if (later.contains(name))
-    return Issue{position, quoted(name), "not known to this version", "use `comm`, or leave it out"};
   if (argument_number(name)) {
     if (abi == Abi::none) {
       return Issue{position, quoted(name), "within a function no register is known to hold it",

@@ -81,6 +81,7 @@ class Checker {
 
   // check_calls.cpp: casts, functions, choices
   TypedPtr conditional(const Node& node);
+  TypedPtr choice_of_texts(std::size_t position, TypedPtr condition, TypedPtr yes, TypedPtr no);
   [[nodiscard]] bool same_type(TypeId a, TypeId b) const;
   TypedPtr cast(const Node& node);
   TypedPtr size_of(const Node& node);

@@ -76,6 +76,7 @@ Needs needs_of(const Typed& value) {
     case Op::cpu:
     case Op::cgroup:
     case Op::comm:
+    case Op::exe:
       needs.calls = true;
       break;
     case Op::stack:

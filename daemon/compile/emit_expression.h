@@ -88,6 +88,8 @@ class ExpressionEmitter {
   void counted(const Typed& node);   // the address of the characters into r3, their number into r2
   void laid_out(const Typed& node);  // likewise
   void text_length(const Typed& node, Register to);
+  void literal(const std::string& characters, Register base, std::int32_t offset, std::uint32_t size);
+  void executable(Register base, std::int32_t offset, std::uint32_t size);
 
   void wrap(Register value, const Type& type);
   void cut(Register value, const Type& type);

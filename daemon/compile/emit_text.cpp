@@ -4,6 +4,7 @@
 
 #include "bpf/contract.h"
 #include "compile/emit_expression.h"
+#include "compile/kernel_types.h"
 
 namespace diagnose::compile {
 namespace {
@@ -67,6 +68,18 @@ void ExpressionEmitter::zero(Register base, std::int32_t offset, std::uint32_t s
 
 void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size) {
   if (node.op == Op::null_) return code_.jump(null_);
+  if (node.op == Op::text) return literal(node.text, base, offset, size);
+  if (node.op == Op::exe) return executable(base, offset, size);
+  if (node.op == Op::choose) {
+    const Assembler::Label otherwise = code_.label();
+    const Assembler::Label done = code_.label();
+    branch(*node.children[0], false, otherwise);
+    text(*node.children[1], base, offset, size);
+    code_.jump(done);
+    code_.bind(otherwise);
+    text(*node.children[2], base, offset, size);
+    return code_.bind(done);
+  }
   const bool is_comm = node.op == Op::comm;
   const auto destination = [&] {
     code_.move(BPF_REG_1, base);
@@ -97,6 +110,52 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
   code_.constant(BPF_REG_2, std::min(size, bound));
   code_.call(is_comm ? BpfCall::get_current_comm : BpfCall::probe_read_user_str);
   if (!is_comm) code_.jump_if_constant(BPF_JSLT, BPF_REG_0, 0, unreadable_);
+}
+
+void ExpressionEmitter::literal(const std::string& characters, Register base, std::int32_t offset, std::uint32_t size) {
+  for (std::uint32_t at = 0; at < size; at += 8) {
+    std::int64_t word = 0;
+    // The last byte is the NUL's.
+    const std::size_t end = std::min<std::size_t>(characters.size(), size - 1);
+    if (at < end) std::memcpy(&word, characters.data() + at, std::min<std::size_t>(8, end - at));
+    const std::int32_t place = offset + static_cast<std::int32_t>(at);
+    if (fits_immediate(word)) {
+      code_.store_constant(base, place, static_cast<std::int32_t>(word));
+    } else {
+      code_.constant(temporary(0), word);
+      code_.store(base, place, temporary(0));
+    }
+  }
+}
+
+// Empty for a process that has none any more.
+void ExpressionEmitter::executable(Register base, std::int32_t offset, std::uint32_t size) {
+  const auto way = way_to_executable();
+  const Assembler::Label done = code_.label();
+  const Assembler::Label none = code_.label();
+  if (way) {
+    code_.call(BpfCall::get_current_task);
+    code_.move(BPF_REG_3, BPF_REG_0);
+    for (const std::uint32_t further : *way) {
+      if (further != 0) code_.alu_constant(BPF_ADD, BPF_REG_3, static_cast<std::int32_t>(further));
+      code_.move(BPF_REG_1, BPF_REG_10);
+      code_.alu_constant(BPF_ADD, BPF_REG_1, object_place);
+      code_.constant(BPF_REG_2, 8);
+      code_.call(BpfCall::probe_read_kernel);
+      code_.jump_if_constant(BPF_JNE, BPF_REG_0, 0, none);
+      code_.load(BPF_REG_3, BPF_REG_10, object_place, 8);
+      code_.jump_if_constant(BPF_JEQ, BPF_REG_3, 0, none);
+    }
+    zero(base, offset, size);
+    code_.move(BPF_REG_1, base);
+    if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_1, offset);
+    code_.constant(BPF_REG_2, size);
+    code_.call(BpfCall::probe_read_kernel_str);
+    code_.jump(done);
+  }
+  code_.bind(none);
+  zero(base, offset, size);
+  code_.bind(done);
 }
 
 // Return addresses, as the frame pointers tell (kernel: get_perf_callchain()).

@@ -55,14 +55,20 @@ std::string helper_name(int number) {
       return "bpf_get_current_uid_gid";
     case 16:
       return "bpf_get_current_comm";
+    case 35:
+      return "bpf_get_current_task";
     case 67:
       return "bpf_get_stack";
     case 80:
       return "bpf_get_current_cgroup_id";
     case 112:
       return "bpf_probe_read_user";
+    case 113:
+      return "bpf_probe_read_kernel";
     case 114:
       return "bpf_probe_read_user_str";
+    case 115:
+      return "bpf_probe_read_kernel_str";
     case 125:
       return "bpf_ktime_get_boot_ns";
     case 131:
