@@ -18,7 +18,8 @@ target::Need Probe::need() const {
   return {.exits = wants_return_,
           .entry_registers = compiled_ ? compiled_->entry_registers : target::every_register,
           .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline,
-          .inlined = inlined};
+          .inlined = inlined,
+          .nop5_in_body = parts_.kernel.nop5_spares_red_zone()};
 }
 
 // Programs are made for what they will meet: how the language passes arguments, and whether a thread has one stack.

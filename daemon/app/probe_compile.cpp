@@ -5,6 +5,7 @@
 
 #include "app/describe.h"
 #include "app/probe.h"
+#include "target/elf_image.h"
 
 namespace diagnose::app {
 namespace {
@@ -36,6 +37,33 @@ bool all_cheap(const target::Resolution& resolution) {
       return function.sites.empty() || function.sites.front().cost != target::Cost::stepped;
     });
   });
+}
+
+// Inlined copies of the functions, for people.
+std::vector<std::string> inlined_notes(const target::Module& module, const target::DebugInfo& description) {
+  std::vector<std::string> notes;
+  for (const target::Function& function : module.functions) {
+    for (const target::Described& place : description.places) {
+      if (place.at != described_at(function) || place.inlined == 0) continue;
+      notes.push_back(function.name + ": " + std::to_string(place.inlined) +
+                      (place.inlined == 1 ? " inlined copy is" : " inlined copies are") +
+                      " not counted: what the probe asks for is known in the function itself only");
+    }
+  }
+  return notes;
+}
+
+// Where the same is asked for as at the places before, but lies elsewhere.
+Error lies_elsewhere(const std::string& id, const target::Module& module, const target::Function& function) {
+  Error error{.what = "attach `" + id + "`",
+              .where = module.path + ":" + function.name,
+              .why = "what it asks for lies elsewhere there than in the functions before",
+              .mend = "give that function a probe of its own"};
+  if (function.sites.empty() || function.sites.front().kind != target::SiteKind::usdt) return error;
+  error.where += " at " + target::hex(raw(function.sites.front().address));
+  error.why = "the marker's arguments lie elsewhere there than at its places before: it is not counted there";
+  error.mend = "leave the arguments out, and every place is counted";
+  return error;
 }
 
 }  // namespace
@@ -100,6 +128,16 @@ Status Probe::compile(target::Resolution& resolution, Descriptions& descriptions
       if (described) known->second = std::move(*described);
     }
     compile_module(module, known->second, refused);
+    const bool leaves_out = spec_.target.inlined && (wants_return_ || wants_description());
+    if (!added || !grips_.empty() || !leaves_out || spec_.target.place_by != spec::PlaceBy::function) continue;
+    constexpr std::size_t few = 20;  // functions; of many it takes too long to find out
+    if (wants_description()) {
+      for (const std::string& note : inlined_notes(module, known->second)) add_note(note);
+    } else if (module.functions.size() <= few) {
+      const auto described = describe(parts_.reader, module, {});
+      if (!described) continue;  // a note less
+      for (const std::string& note : inlined_notes(module, *described)) add_note(note);
+    }
   }
   std::erase_if(resolution.modules, [](const target::Module& module) { return module.functions.empty(); });
   for (const Error& error : refused) add_error(error);
@@ -136,10 +174,7 @@ void Probe::compile_module(target::Module& module, const target::DebugInfo& desc
       return false;
     }
     if (same(*reference, evaluated.probe)) return false;
-    refused.push_back({.what = "attach `" + spec_.id + "`",
-                       .where = module.path + ":" + function.name,
-                       .why = "what it asks for lies elsewhere there than in the functions before",
-                       .mend = "give that function a probe of its own"});
+    refused.push_back(lies_elsewhere(spec_.id, module, function));
     return true;
   };
   std::erase_if(module.functions, unfit);

@@ -63,6 +63,8 @@ struct Kernel {
   // call.
   bool call_keeps_shadow_stack = false;
 
+  // May a breakpoint stand on a 5-byte nop anywhere, not only where nothing lives below rsp (hazard 7)?
+  [[nodiscard]] bool nop5_spares_red_zone() const { return nop5 == Nop5::ordinary || nop5 == Nop5::past_red_zone; }
   // A link can be limited to one process.  If not, breakpoints go into every process that maps the file: the program
   // filters, and the file wants a lease (hazard 10).
   [[nodiscard]] bool scopes_to_process() const { return uprobe_multi && multi_filters_processes; }

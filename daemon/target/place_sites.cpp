@@ -81,8 +81,8 @@ Result<Function> PlaceSites::at(LinkAddress address, SiteKind kind) {
   if (!instruction) return no_place(address, "no instruction");
   if (const auto refused = refusal(*instruction)) return no_place(address, *refused);
   const bool first = address == body->function.range.low;
-  if (becomes_call(*instruction) && !first) {
-    return no_place(address, "a 5-byte nop: Linux 6.18 writes a call over it, which destroys what is kept below rsp",
+  if (becomes_call(*instruction) && !first && !request_.nop5_in_body) {
+    return no_place(address, "a 5-byte nop: this kernel writes a call over it, which destroys what is kept below rsp",
                     "probe the instruction behind it, at " + hex(raw(address) + instruction->length));
   }
   auto site = site_of(image_, decoder_, kind, *instruction);

@@ -55,7 +55,7 @@ TEST(Places, TheArgumentsOfAMarkerThatLieElsewhereAtEachLocationAreNotMistaken) 
   const bool whole = attached.at("sites").size() == 2;
   EXPECT_EQ(sum, static_cast<double>(whole ? counts.at("sum") : counts.at("sum") / 2)) << attached;
   const auto status = daemon.json({"status", "sum"});
-  EXPECT_TRUE(whole || status.at("errors").dump().find("lies elsewhere there") != std::string::npos) << status;
+  EXPECT_TRUE(whole || status.at("errors").dump().find("lie elsewhere there") != std::string::npos) << status;
 }
 
 TEST(Places, InlinedCopiesCountWithTheFunctionItself) {
@@ -89,6 +89,25 @@ TEST(Places, WhatOnlyFunctionsHaveIsAFaultOfAPlace) {
                                   "histogram", "--name", "times", "--id", "times"});
   EXPECT_EQ(times.status, 1);
   EXPECT_THAT(times.err, HasSubstr("only functions return"));
+}
+
+TEST(Places, AMarkerWhoseArgumentsDifferByPlaceIsCountedWhereTheyAreAsAtTheFirstAndTheOthersAreTold) {
+  Program program({"markers", "300"});
+  const Daemon daemon;
+  const std::string pid = std::to_string(program.pid());
+  const auto told = daemon.json({"attach", "--pid", pid, "--usdt", "shop:step", "--type", "counter", "--name", "some",
+                                 "--where", "arg0 >= 0", "--id", "some"});
+  EXPECT_EQ(told.at("sites").size(), 1U);
+  const auto errors = daemon.json({"status", "some"}).at("errors");
+  ASSERT_EQ(errors.size(), 1U) << errors;
+  EXPECT_THAT(errors[0].at("why").get<std::string>(), HasSubstr("it is not counted there"));
+  EXPECT_THAT(errors[0].at("mend").get<std::string>(), HasSubstr("leave the arguments out"));
+  daemon.json({"attach", "--pid", pid, "--usdt", "shop:step", "--type", "counter", "--name", "all", "--id", "all"});
+  program.go();
+  program.enough();
+  EXPECT_EQ(program.counts().at("steps"), 600);
+  EXPECT_EQ(daemon.metrics().value("some_total"), 300);
+  EXPECT_EQ(daemon.metrics().value("all_total"), 600);
 }
 
 }  // namespace

@@ -51,5 +51,7 @@ void fuzz(std::string_view input) {
       return decode<ListRequest, ListAnswer>(input);
     case Verb::symbolize:
       return decode<SymbolizeRequest, std::vector<Symbolized>>(input);
+    case Verb::identify:
+      return decode<IdentityRequest, Identity>(input);
   }
 }

@@ -123,5 +123,17 @@ TEST(Kernel, WithoutTheRightsTheyAreWhatIsMissing) {
   EXPECT_THAT(kernel.error().text(), HasSubstr("CAP_BPF and CAP_PERFMON"));
 }
 
+TEST(Kernel, SparesTheRedZoneUnderA5ByteNopOnlyWhereThatIsKnown) {
+  const auto spares = [](Nop5 scheme) {
+    Kernel kernel;
+    kernel.nop5 = scheme;
+    return kernel.nop5_spares_red_zone();
+  };
+  EXPECT_TRUE(spares(Nop5::ordinary));
+  EXPECT_TRUE(spares(Nop5::past_red_zone));
+  EXPECT_FALSE(spares(Nop5::over_red_zone));
+  EXPECT_FALSE(spares(Nop5::unknown));
+}
+
 }  // namespace
 }  // namespace diagnose::attach

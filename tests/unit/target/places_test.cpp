@@ -70,6 +70,22 @@ std::set<std::uint64_t> boundaries_by_objdump(const std::string& path) {
   return boundaries;
 }
 
+TEST(AddressPlace, A5ByteNopWithinAFunctionIsTakenOnlyWhereTheKernelSparesTheRedZone) {
+  const std::string path = program("red_zone");
+  constexpr std::uint64_t before = 28;  // bytes of the four instructions in front of it
+  FileRequest request;
+  request.by = PlaceBy::address;
+  request.address = LinkAddress{raw(function(path, "nop_inside").body.low) + before};
+  const FileAnswer refused = read(path, request);
+  EXPECT_THAT(refused.functions, IsEmpty());
+  EXPECT_THAT(refused.refused, Contains(HasSubstr("a 5-byte nop")));
+  request.nop5_in_body = true;
+  const FileAnswer taken = read(path, request);
+  ASSERT_THAT(taken.functions, SizeIs(1));
+  EXPECT_EQ(taken.functions[0].sites[0].length, 5);
+  EXPECT_EQ(taken.functions[0].sites[0].cost, Cost::emulated);
+}
+
 TEST(AddressPlace, IsTakenWhereAnInstructionBeginsAndNowhereElse) {
   const std::string path = program("symbols");
   const auto boundaries = boundaries_by_objdump(path);
