@@ -103,6 +103,10 @@ class Parser {
       return fail(here.position, what, "a probe never changes its target",
                   here.text == "=" ? "compare with `==`" : "remove it");
     }
+    if (here.kind == TokenKind::symbol && here.text == "!") {  // `module!name`
+      return fail(here.position, what, "globals of other modules are not known to this version",
+                  "those of the probed file are written `::name`; comparisons `!=`");
+    }
     return fail(here.position, here.kind == TokenKind::text ? "\"" + here.text + "\"" : what, "not expected here",
                 "an operator or the end is missing before it");
   }
