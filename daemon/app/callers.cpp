@@ -40,9 +40,10 @@ bool by_callers(const attach::Return& how) {
 
 }  // namespace
 
-void Callers::begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool rehearsal) {
+void Callers::begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool needs_memory, bool rehearsal) {
   loaded_ = std::move(loaded);
   needs_result_ = needs_result;
+  needs_memory_ = needs_memory;
   rehearsal_ = rehearsal;
   callees_.clear();
   held_.clear();
@@ -193,6 +194,7 @@ void Callers::search(const MappedFile& file, const target::Module& module, std::
                                  .name = file.path,
                                  .callees = {},
                                  .needs_result = needs_result_,
+                                 .needs_memory = needs_memory_,
                                  .callers_max = limits::callers_per_probe};
   for (std::size_t at = 0; at < returns.size(); ++at) {
     if (!by_callers(returns[at])) continue;
@@ -291,8 +293,11 @@ void Callers::settle_file(pid_t pid, const FileKey& file, std::span<const Met* c
   if (!fd) return without_file(region->path + " calls it and cannot be opened: " + fd.error().why);
   const MappedFile opened{
       .file = std::make_shared<Fd>(std::move(*fd)), .device = file.first, .inode = file.second, .path = region->path};
-  target::ReturnSitesRequest request{
-      .fd = opened.file->get(), .name = opened.path, .return_offsets = {}, .needs_result = needs_result_};
+  target::ReturnSitesRequest request{.fd = opened.file->get(),
+                                     .name = opened.path,
+                                     .return_offsets = {},
+                                     .needs_result = needs_result_,
+                                     .needs_memory = needs_memory_};
   for (const Met* call : calls) {
     request.return_offsets.push_back(region_at(regions, call->return_address)->offset_of(call->return_address));
   }

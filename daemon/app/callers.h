@@ -26,9 +26,10 @@ class Callers {
  public:
   explicit Callers(Parts& parts) : parts_(parts) {}
 
-  // A life of the probe begins with its programs; `needs_result`: some instrument reads it at the return.  In a
+  // A life of the probe begins with its programs; `needs_result`: some instrument reads it at the return;
+  // `needs_memory`: or memory.  In a
   // `rehearsal` sites are found and no breakpoint is made.
-  void begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool rehearsal);
+  void begin(std::shared_ptr<attach::LoadedProbe> loaded, bool needs_result, bool needs_memory, bool rehearsal);
   // It is over: what to close.
   [[nodiscard]] std::vector<Fd> end();
 
@@ -104,6 +105,7 @@ class Callers {
   Parts& parts_;
   std::shared_ptr<attach::LoadedProbe> loaded_;
   bool needs_result_ = false;
+  bool needs_memory_ = true;
   bool rehearsal_ = false;
   std::vector<Callee> callees_;  // by number
   std::map<Place, Held> held_;

@@ -18,6 +18,8 @@ target::Need Probe::need() const {
   return {.exits = wants_return_,
           .entry_registers = compiled_ ? compiled_->entry_registers : target::every_register,
           .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline,
+          .entry_memory = !compiled_ || compiled_->reads_memory_at_call,
+          .exit_memory = wants_return_ && (!compiled_ || compiled_->reads_memory_at_end),
           .inlined = inlined,
           .nop5_in_body = parts_.kernel.nop5_spares_red_zone()};
 }

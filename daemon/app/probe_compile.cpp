@@ -31,10 +31,13 @@ bool same(const compile::ProbeEvaluation& a, const compile::ProbeEvaluation& b) 
                     });
 }
 
-bool all_cheap(const target::Resolution& resolution) {
-  return std::all_of(resolution.modules.begin(), resolution.modules.end(), [](const target::Module& module) {
-    return std::all_of(module.functions.begin(), module.functions.end(), [](const target::Function& function) {
-      return function.sites.empty() || function.sites.front().cost != target::Cost::stepped;
+// Entries, and exits too where asked.
+bool all_cheap(const target::Resolution& resolution, bool exits) {
+  const auto cheap = [](const target::Site& site) { return site.cost != target::Cost::stepped; };
+  return std::all_of(resolution.modules.begin(), resolution.modules.end(), [&](const target::Module& module) {
+    return std::all_of(module.functions.begin(), module.functions.end(), [&](const target::Function& function) {
+      const auto end = exits || function.sites.empty() ? function.sites.end() : std::next(function.sites.begin());
+      return std::all_of(function.sites.begin(), end, cheap);
     });
   });
 }
@@ -99,14 +102,18 @@ Result<target::Resolution> Probe::resolve(const target::Process* process) {
                               : parts_.resolver.resolve(spec_.target, need());
   };
   if (wants_description() && grips_.empty()) compiled_.reset();
-  const std::uint16_t kept = need().entry_registers;
+  const target::Need asked = need();
   auto resolution = look();
   if (!resolution || resolution->modules.empty()) return resolution;
   Descriptions descriptions;
   if (auto status = compile(*resolution, descriptions); !status) return tl::unexpected(status.error());
-  // Fewer registers to keep leave more places for the breakpoint.
-  const bool good_enough = (kept & compiled_->entry_registers) == compiled_->entry_registers && all_cheap(*resolution);
-  if (compiled_->entry_registers == kept || good_enough) return resolution;
+  // Fewer registers to keep, and no memory, leave more places for the breakpoint.
+  const target::Need wanted = need();
+  const bool same = wanted.entry_registers == asked.entry_registers && wanted.entry_memory == asked.entry_memory &&
+                    wanted.exit_memory == asked.exit_memory;
+  const bool is_kept = (asked.entry_registers & wanted.entry_registers) == wanted.entry_registers &&
+                       asked.entry_memory >= wanted.entry_memory && asked.exit_memory >= wanted.exit_memory;
+  if (same || (is_kept && all_cheap(*resolution, asked.exit_memory != wanted.exit_memory))) return resolution;
   resolution = look();
   if (!resolution || resolution->modules.empty()) return resolution;
   if (auto status = compile(*resolution, descriptions); !status) return tl::unexpected(status.error());

@@ -357,14 +357,20 @@ Evaluated evaluated(const spec::Probe& probe, const Scope& scope) {
   for (const spec::Instrument& instrument : probe.instruments) {
     InstrumentCompiler compiler(probe, instrument, scope, saved, made.faults);
     made.probe.instruments.push_back(compiler.run());
-    made.probe.uses_result_high = made.probe.uses_result_high || made.probe.instruments.back().uses_result_high;
-    made.probe.uses_depth = made.probe.uses_depth || made.probe.instruments.back().uses_depth;
+    const Evaluation& compiled = made.probe.instruments.back();
+    made.probe.uses_result_high = made.probe.uses_result_high || compiled.uses_result_high;
+    made.probe.uses_depth = made.probe.uses_depth || compiled.uses_depth;
+    bool& reads = compiled.phase == Phase::call ? made.probe.reads_memory_at_call : made.probe.reads_memory_at_end;
+    reads = reads || reads_memory(compiled.admit) || reads_memory(compiled.evaluate);
   }
   made.probe.saved = saved.saved();
   made.probe.entry_registers = saved.entry_registers();
   if (made.probe.saved.empty() || !made.faults.empty()) return made;
   made.probe.capture = emit_capture(saved.slots());
-  if (made.probe.capture) return made;
+  if (made.probe.capture) {
+    made.probe.reads_memory_at_call = made.probe.reads_memory_at_call || reads_memory(*made.probe.capture);
+    return made;
+  }
   made.faults.push_back({probe.instruments.front().place, "instrument",
                          "what is kept of the call is too much for one BPF function",
                          "use fewer parameters, or split the probe"});

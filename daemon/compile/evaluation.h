@@ -92,6 +92,9 @@ struct ProbeEvaluation {
   // Some instrument reads rdx at the return: known at exits and to a trampoline, not at callers.
   bool uses_result_high = false;
   bool uses_depth = false;  // some instrument reads how deep a call is nested
+  // Memory of the target is read at the call, or at its end.
+  bool reads_memory_at_call = false;
+  bool reads_memory_at_end = false;
   // Some function brings in memory that is not resident: the programs must be loaded as sleepable ones.
   bool may_sleep = false;
 };

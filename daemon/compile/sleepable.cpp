@@ -152,9 +152,13 @@ std::vector<bpf_insn> that_may_sleep(const std::vector<bpf_insn>& code) {
   return made;
 }
 
+bool reads_memory(const Function& function) {
+  return std::any_of(function.instructions.begin(), function.instructions.end(), reads_user);
+}
+
 void let_sleep(ProbeEvaluation& probe) {
   const auto rewrite = [&](Function& function) {
-    if (std::none_of(function.instructions.begin(), function.instructions.end(), reads_user)) return;
+    if (!reads_memory(function)) return;
     function.instructions = that_may_sleep(function.instructions);
     probe.may_sleep = true;
   };

@@ -12,6 +12,8 @@ namespace diagnose::compile {
 // The same function with its reads of user memory made so.  Their fast way is the same but for three stores.
 [[nodiscard]] std::vector<bpf_insn> that_may_sleep(const std::vector<bpf_insn>& code);
 
+[[nodiscard]] bool reads_memory(const Function& function);
+
 // Every function of `probe` that reads user memory; says in `may_sleep` if there is one.
 void let_sleep(ProbeEvaluation& probe);
 

@@ -145,6 +145,8 @@ struct FileRequest {
   // them: it has not moved.
   std::uint16_t entry_registers = every_register;
   bool entry_unmoved = false;  // rsp must still be as at the call (a trampoline)
+  bool entry_memory = true;    // memory must still be as at the call
+  bool exit_memory = true;     // memory must be as the function leaves it
   bool nop5_in_body = false;   // a 5-byte nop behind the entry may be probed: the kernel spares the red zone (hazard 7)
   std::size_t functions_max = 0;  // 0: limits::sites_per_probe
 };
@@ -170,6 +172,7 @@ struct CallersRequest {
   std::vector<Callee> callees;
   bool needs_result = false;    // the site must know where the result is
   std::size_t callers_max = 0;  // 0: limits::callers_per_probe
+  bool needs_memory = true;     // memory must be as the function has left it
 };
 
 struct Caller {
@@ -198,6 +201,7 @@ struct ReturnSitesRequest {
   std::vector<FileOffset> return_offsets;  // where they are in the file; true instruction boundaries: code ran there
   bool needs_result = false;
 };
+bool needs_memory = true;
 struct ReturnSite {  // one for each offset, in the same order
   LinkAddress return_address{};
   std::optional<Site> site;

@@ -27,7 +27,8 @@ constexpr std::uint64_t plt_bytes_max = 16U << 20U;
 
 // The site behind a call, or why there is none.
 Result<Site> site_behind(const ElfImage& image, Decoder& decoder, std::span<const std::uint8_t> code,
-                         LinkAddress return_address, std::span<const LinkAddress> targets, bool needs_result) {
+                         LinkAddress return_address, std::span<const LinkAddress> targets, bool needs_result,
+                         bool needs_memory) {
   const auto failed = [&](std::string why) {
     return failure(Error{.what = "find a site behind the call",
                          .where = image.name() + ":" + hex(raw(return_address)),
@@ -35,7 +36,7 @@ Result<Site> site_behind(const ElfImage& image, Decoder& decoder, std::span<cons
                          .mend = {}});
   };
   std::string why;
-  const auto place = place_behind_call(decoder, code, return_address, targets, needs_result, why);
+  const auto place = place_behind_call(decoder, code, return_address, targets, needs_result, needs_memory, why);
   if (!place) return failed(std::move(why));
   const auto offset = image.file_offset(place->instruction.address);
   if (!offset) return failed(offset.error().why);
@@ -237,8 +238,8 @@ Result<std::vector<Reference>> CallerSearch::references() const {
 }
 
 void CallerSearch::take_call(const Body& body, const Reference& reference, const Functions& functions) {
-  const auto site =
-      site_behind(image_, decoder_, body.from(reference.end), reference.end, body.jump_targets, request_.needs_result);
+  const auto site = site_behind(image_, decoder_, body.from(reference.end), reference.end, body.jump_targets,
+                                request_.needs_result, request_.needs_memory);
   for (const std::uint32_t function : functions) {
     if (!seen_.insert({reference.end, function}).second) continue;
     if (full()) {
@@ -321,7 +322,7 @@ Result<CallersAnswer> CallerSearch::run() {
 }
 
 ReturnSite return_site(const ElfImage& image, Decoder& decoder, Bodies& bodies, LinkAddress return_address,
-                       bool needs_result) {
+                       bool needs_result, bool needs_memory) {
   ReturnSite found;
   found.return_address = return_address;
   const auto take = [&](Result<Site> site) {
@@ -340,7 +341,8 @@ ReturnSite return_site(const ElfImage& image, Decoder& decoder, Bodies& bodies, 
       found.why = "the return address is in the middle of an instruction";
       return found;
     }
-    take(site_behind(image, decoder, body->from(return_address), return_address, body->jump_targets, needs_result));
+    take(site_behind(image, decoder, body->from(return_address), return_address, body->jump_targets, needs_result,
+                     needs_memory));
     return found;
   }
   // Code ran there, so its boundaries are known from there on.
@@ -355,7 +357,7 @@ ReturnSite return_site(const ElfImage& image, Decoder& decoder, Bodies& bodies, 
     found.why = code.error().why;
     return found;
   }
-  take(site_behind(image, decoder, *code, return_address, {}, needs_result));
+  take(site_behind(image, decoder, *code, return_address, {}, needs_result, needs_memory));
   return found;
 }
 
@@ -382,7 +384,7 @@ Result<std::vector<ReturnSite>> find_return_sites(const ReturnSitesRequest& requ
   for (const FileOffset offset : request.return_offsets) {
     const auto address = image->link_address(offset);
     if (address) {
-      sites.push_back(return_site(*image, *decoder, bodies, *address, request.needs_result));
+      sites.push_back(return_site(*image, *decoder, bodies, *address, request.needs_result, request.needs_memory));
     } else {
       sites.push_back({.return_address = {}, .site = {}, .in = {}, .why = address.error().why});
     }

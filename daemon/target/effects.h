@@ -1,5 +1,5 @@
 // What one x86-64 instruction does to the general registers and to rsp.  Cautious: an instruction that is not known
-// writes them all and loses rsp.
+// writes them all and memory, and loses rsp.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,7 @@ struct Effects {
   std::optional<std::int64_t> sp_move;  // bytes that are added to rsp; nothing: it may be anywhere
   std::optional<Copy> copy;
   std::optional<Copy> exchange;  // both ways
+  bool stores = true;            // writes memory, but for what push and call put below rsp
 };
 
 [[nodiscard]] Effects effects(const Instruction& instruction);

@@ -108,6 +108,7 @@ void FunctionSites::complete(Function& function) {
 void FunctionSites::place_entry_of(Function& function, const std::vector<Stretch>& parts, const Exits& code) {
   const EntryWish wish{.registers = static_cast<std::uint16_t>(
                            request_.entry_registers | (request_.entry_unmoved ? register_bit(register_sp) : 0U)),
+                       .memory = request_.entry_memory,
                        .exits = request_.exits};
   again_.reset();
   std::optional<Moved> moved;
@@ -134,7 +135,7 @@ Result<Site> FunctionSites::exit_site(Function& function, const std::vector<Stre
     if (const auto rule = frames() != nullptr ? frames()->at(plain->address) : std::nullopt) set_rule(*plain, *rule);
     return plain;
   }
-  const auto moved = place_return(decoder_, parts, code, exit, frames());
+  const auto moved = place_return(decoder_, parts, code, exit, request_.exit_memory, frames());
   if (!moved || moved->place.instruction.address == function.sites.front().address) return plain;
   auto site = moved_site(SiteKind::exit, *moved);
   if (!site) return plain;

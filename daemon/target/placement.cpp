@@ -18,6 +18,7 @@ struct Point {
   std::int64_t cfa_offset = 8;
   Follow result{register_result};
   std::uint16_t written = 0;  // registers, since the line began
+  bool stored = false;        // memory, likewise
 };
 
 // Runs over straight-line code, one instruction after the other.
@@ -51,6 +52,7 @@ class Line {
     point_.cfa_offset -= *done.sp_move;
     point_.result.step(done);
     point_.written = static_cast<std::uint16_t>(point_.written | done.writes);
+    point_.stored = point_.stored || done.stores;
     rest_ = rest_.subspan(current_->length);
     address_ = LinkAddress{raw(address_) + current_->length};
   }
@@ -94,7 +96,7 @@ bool agrees(const CallFrames* frames, LinkAddress address, std::int64_t cfa_offs
 }
 
 bool keeps(const EntryWish& wish, const Point& point) {
-  if ((wish.registers & point.written) != 0) return false;
+  if ((wish.registers & point.written) != 0 || (wish.memory && point.stored)) return false;
   return (wish.registers & register_bit(register_sp)) == 0 || point.cfa_offset == 8;
 }
 
@@ -160,13 +162,15 @@ std::optional<LinkAddress> jump_again(Decoder& decoder, std::span<const Stretch>
 // Places that are also reached by a jump from elsewhere are as good as others here: the kernel side holds the CFA and
 // the return address against the open frame.  So the first cheap one is the best.
 std::optional<Place> place_behind_call(Decoder& decoder, std::span<const std::uint8_t> code, LinkAddress return_address,
-                                       std::span<const LinkAddress> /*targets*/, bool needs_result, std::string& why) {
+                                       std::span<const LinkAddress> /*targets*/, bool needs_result, bool needs_memory,
+                                       std::string& why) {
   Line line(decoder, code, return_address, 0);
   std::optional<Place> stepped;
   std::string first_refusal;
   while (const auto instruction = line.next()) {
     const Place place = place_at(*instruction, line.point());
     if (needs_result && place.result_register == register_none) break;
+    if (needs_memory && line.point().stored) break;
     if (becomes_call(*instruction)) continue;
     if (const auto refused = refusal(*instruction)) {
       if (first_refusal.empty()) first_refusal = *refused;
@@ -221,6 +225,7 @@ std::optional<StackCheck> place_behind_stack_check(Decoder& decoder, std::span<c
   std::span<const std::uint8_t> rest = stretches.front().bytes;
   LinkAddress begin = entry;
   std::uint16_t written = 0;
+  bool stored = false;
   std::optional<StackCheck> found;
   // A large frame has two checks one behind the other: the last one counts.
   while (true) {
@@ -230,12 +235,14 @@ std::optional<StackCheck> place_behind_stack_check(Decoder& decoder, std::span<c
     if (!last || last->flow != Flow::conditional || line.point().cfa_offset != 8) return found;
     Point point = line.point();
     point.written = static_cast<std::uint16_t>(point.written | written);
+    point.stored = point.stored || stored;
     const auto again = jump_again(decoder, stretches, last->target);
     const bool plain = !hit_between(code.targets, entry, last->address) && !refusal(*last);
     if (!again || !plain || !keeps(wish, point)) return found;
     found = StackCheck{{place_at(*last, point), entry, last->address}, *again};
     found->entry.place.unless = last->tail.condition;
     written = point.written;
+    stored = point.stored;
     const std::size_t used = raw(last->address) + last->length - raw(begin);
     rest = rest.subspan(used);
     begin = LinkAddress{raw(begin) + used};
@@ -243,13 +250,13 @@ std::optional<StackCheck> place_behind_stack_check(Decoder& decoder, std::span<c
 }
 
 std::optional<Moved> place_return(Decoder& decoder, std::span<const Stretch> stretches, const Exits& code,
-                                  const Exit& exit, const CallFrames* frames) {
+                                  const Exit& exit, bool needs_memory, const CallFrames* frames) {
   if (!code.decoded || code.unknown_jumps) return std::nullopt;
   std::int64_t cfa_offset = 8;
   std::uint8_t result = register_result;
   for (auto at = exit.before.rbegin(); at != exit.before.rend(); ++at) {
     const Effects done = effects(*at);
-    if (!done.sp_move || waits(*at)) return std::nullopt;
+    if (!done.sp_move || waits(*at) || (needs_memory && done.stores)) return std::nullopt;
     cfa_offset += *done.sp_move;
     if (done.exchange && (done.exchange->to == result || done.exchange->from == result)) return std::nullopt;
     if (done.copy && done.copy->to == result) {

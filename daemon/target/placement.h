@@ -27,10 +27,11 @@ struct Place {
 // Behind a call, at its return address: `code` begins there and runs to the end of the function or further;
 // `targets`: sorted addresses that jumps of the function go to (empty where the function is not known).  The cheapest
 // place that is reached whenever the call returned and where, with `needs_result`, the result is still known.  Stepped
-// places count if there is no better.  Nothing, with the reason in `why`, if no breakpoint can stand there.
+// places count if there is no better.  With `needs_memory`, the caller has written nothing yet.  Nothing, with the
+// reason in `why`, if no breakpoint can stand there.
 [[nodiscard]] std::optional<Place> place_behind_call(Decoder& decoder, std::span<const std::uint8_t> code,
                                                      LinkAddress return_address, std::span<const LinkAddress> targets,
-                                                     bool needs_result, std::string& why);
+                                                     bool needs_result, bool needs_memory, std::string& why);
 
 // A place that stands for another one: hit whenever that is hit, and never else.
 struct Moved {
@@ -42,6 +43,7 @@ struct Moved {
 
 struct EntryWish {
   std::uint16_t registers = every_register;  // see FileRequest::entry_registers; rsp among them: it has not moved
+  bool memory = true;                        // memory is still as it was at the call
   bool exits = false;                        // the exits are probed as well: two sites do not share one place
 };
 
@@ -59,8 +61,9 @@ struct StackCheck {
 [[nodiscard]] std::optional<StackCheck> place_behind_stack_check(Decoder& decoder, std::span<const Stretch> stretches,
                                                                  const Exits& code, const EntryWish& wish);
 
-// The cheapest place for a `ret` of the function; nothing if that is the `ret` itself.
+// The cheapest place for a `ret` of the function; nothing if that is the `ret` itself.  With `needs_memory`, memory is
+// there as it is at the `ret`.
 [[nodiscard]] std::optional<Moved> place_return(Decoder& decoder, std::span<const Stretch> stretches, const Exits& code,
-                                                const Exit& exit, const CallFrames* frames);
+                                                const Exit& exit, bool needs_memory, const CallFrames* frames);
 
 }  // namespace diagnose::target

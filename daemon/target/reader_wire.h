@@ -195,7 +195,7 @@ template <typename Archive, wire::As<FileRequest> S>
 auto fields(Archive&& a, S& s) {
   return a(wire::descriptors(s.fd), s.name, s.by, s.function, s.address, s.line, s.inlined, s.around,
            wire::descriptors(s.debug_fds), s.split, s.build_id, s.exits, s.entry_registers, s.entry_unmoved,
-           s.nop5_in_body, s.functions_max);
+           s.entry_memory, s.exit_memory, s.nop5_in_body, s.functions_max);
 }
 
 template <typename Archive, wire::As<FileAnswer> S>
@@ -210,7 +210,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<CallersRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, s.callees, s.needs_result, s.callers_max);
+  return a(wire::descriptors(s.fd), s.name, s.callees, s.needs_result, s.needs_memory, s.callers_max);
 }
 
 template <typename Archive, wire::As<Caller> S>
@@ -230,7 +230,7 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<ReturnSitesRequest> S>
 auto fields(Archive&& a, S& s) {
-  return a(wire::descriptors(s.fd), s.name, s.return_offsets, s.needs_result);
+  return a(wire::descriptors(s.fd), s.name, s.return_offsets, s.needs_result, s.needs_memory);
 }
 
 template <typename Archive, wire::As<ReturnSite> S>

@@ -113,6 +113,8 @@ void Resolving::read(File& file, const std::string& path, const Surroundings& ar
     file.error = std::move(answer.error());
     return;
   }
+                              .entry_memory = need_.entry_memory,
+                              .exit_memory = need_.exit_memory,
   for (const std::string& refused : answer->refused) note("not probed in " + path + ": " + refused);
   file.answer = std::move(*answer);
 }

@@ -54,6 +54,8 @@ struct Need {
   bool exits = false;
   std::uint16_t entry_registers = every_register;  // see FileRequest
   bool entry_unmoved = false;
+  bool entry_memory = true;
+  bool exit_memory = true;
   bool inlined = false;  // see FileRequest
   bool nop5_in_body = false;
 };

@@ -111,7 +111,7 @@ void measure_calls(target::Decoder& decoder, const target::Body& body, Calls& fo
     const auto cheap = [&](bool needs_result) {
       std::string why;
       const auto place =
-          target::place_behind_call(decoder, body.from(behind), behind, body.jump_targets, needs_result, why);
+          target::place_behind_call(decoder, body.from(behind), behind, body.jump_targets, needs_result, false, why);
       return place && target::cost(place->instruction, false) != target::Cost::stepped;
     };
     found.cheap.add(cheap(false));

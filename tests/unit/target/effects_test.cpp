@@ -73,6 +73,13 @@ TEST(Effects, CoverWhatTheDisassemblerSaysIsWritten) {
     std::uint8_t reads = 0, writes = 0;
     if (cs_regs_access(capstone, insn, read, &reads, written, &writes) != CS_ERR_OK) continue;
     const Effects done = effects(*instruction);
+    const cs_x86& parts = insn->detail->x86;
+    for (std::uint8_t i = 0; i < parts.op_count && !done.stores; ++i) {
+      const cs_x86_op& operand = parts.operands[i];
+      const bool written_to = operand.type == X86_OP_MEM && (operand.access & CS_AC_WRITE) != 0;
+      if (!written_to || !told.insert(std::string("memory ") + insn->mnemonic).second) continue;
+      ADD_FAILURE() << insn->mnemonic << " " << insn->op_str << " writes memory";
+    }
     for (std::uint8_t i = 0; i < writes; ++i) {
       const char* name = cs_reg_name(capstone, written[i]);
       const auto number = name != nullptr ? names.find(name) : names.end();

@@ -24,9 +24,9 @@ class Code {
     code_ = find_exits(decoder_, parts_);
   }
   std::optional<Moved> entry(const EntryWish& wish) { return place_entry(decoder_, parts_, code_, wish, nullptr); }
-  std::optional<Moved> exit() {
+  std::optional<Moved> exit(bool needs_memory = false) {
     for (const Exit& exit : code_.exits) {
-      if (exit.kind == SiteKind::exit) return place_return(decoder_, parts_, code_, exit, nullptr);
+      if (exit.kind == SiteKind::exit) return place_return(decoder_, parts_, code_, exit, needs_memory, nullptr);
     }
     ADD_FAILURE() << "no return: " << code_.error;
     return std::nullopt;
@@ -53,6 +53,7 @@ struct EntryCase {
   int at;
   int cfa_offset = 8;
   bool exits = false;
+  bool memory = false;
 };
 
 class Entries : public testing::TestWithParam<EntryCase> {};
@@ -60,7 +61,7 @@ class Entries : public testing::TestWithParam<EntryCase> {};
 TEST_P(Entries, StandAtTheFirstCheapInstructionThatMeansTheSame) {
   const EntryCase& wanted = GetParam();
   Code code(wanted.bytes);
-  const auto moved = code.entry({.registers = wanted.needed, .exits = wanted.exits});
+  const auto moved = code.entry({.registers = wanted.needed, .memory = wanted.memory, .exits = wanted.exits});
   EXPECT_EQ(distance(moved), wanted.at);
   if (moved) {
     EXPECT_EQ(moved->place.cfa_offset, wanted.cfa_offset);
@@ -85,6 +86,9 @@ INSTANTIATE_TEST_SUITE_P(
         EntryCase{"overwritten_by_the_place_itself", {0x48, 0x89, 0xf8, 0x57, 0x5f, 0xc3}, rdi, 3},
         EntryCase{"half_an_argument_overwritten", {0x40, 0xb7, 1, 0x55, 0x5d, 0xc3}, rdi, stays},
         EntryCase{"a_stepped_push_before_it", {0xff, 0x37, 0x90, 0x58, 0xc3}, none_needed, 2, 16},
+        EntryCase{"a_store", {0x89, 0x37, 0x90, 0xc3}, rdi, 2},
+        EntryCase{"a_store_where_memory_is_read", {0x89, 0x37, 0x90, 0xc3}, rdi, stays, 8, false, true},
+        EntryCase{"a_load_where_memory_is_read", {0x8b, 0x37, 0x90, 0xc3}, rdi, 2, 8, false, true},
         // loops
         EntryCase{"a_loop_to_the_place", {0xff, 0xcf, 0x90, 0x75, 0xfd, 0xc3}, none_needed, stays},
         EntryCase{"a_loop_to_before_the_place", {0x31, 0xc0, 0xff, 0xcf, 0x75, 0xfc, 0xc3}, none_needed, stays},
@@ -117,6 +121,13 @@ TEST(Entries, AreWatchedForJumpsFromElsewhere) {
   EXPECT_EQ(behind->from, behind->to);
 }
 
+TEST(Entries, BehindAStackCheckHaveTheMemoryOfTheCall) {
+  // mov %rdi,(%rsi); cmp 0x10(%r14),%rsp; jbe 1f; ret; 1: call; jmp start
+  const Bytes go = {0x48, 0x89, 0x3e, 0x49, 0x3b, 0x66, 0x10, 0x76, 0x01, 0xc3, 0xe8, 0, 1, 0, 0, 0xeb, 0xef};
+  EXPECT_TRUE(Code(go).stack_check({.registers = none_needed, .memory = false}));
+  EXPECT_FALSE(Code(go).stack_check({.registers = none_needed, .memory = true}));
+}
+
 struct ExitCase {
   const char* name;
   Bytes bytes;
@@ -124,13 +135,14 @@ struct ExitCase {
   int unless = -1;
   int cfa_offset = 8;
   int result_register = 0;
+  bool needs_memory = false;
 };
 
 class Returns : public testing::TestWithParam<ExitCase> {};
 
 TEST_P(Returns, StandAtACheapInstructionThatLeadsToNothingElse) {
   const ExitCase& wanted = GetParam();
-  const auto moved = Code(wanted.bytes).exit();
+  const auto moved = Code(wanted.bytes).exit(wanted.needs_memory);
   EXPECT_EQ(distance(moved), wanted.at);
   if (!moved) return;
   EXPECT_EQ(moved->place.cfa_offset, wanted.cfa_offset);
@@ -155,6 +167,21 @@ INSTANTIATE_TEST_SUITE_P(
         ExitCase{"the_result_moved_behind_it", {0x75, 0x04, 0x48, 0x89, 0xd8, 0xc3, 0x0f, 0x0b}, 0, 5, 8, 3},
         ExitCase{
             "moved_and_then_its_source_popped", {0x75, 0x05, 0x48, 0x89, 0xd8, 0x5b, 0xc3, 0x0f, 0x0b}, 0, 5, 16, 3},
+        ExitCase{"a_store_behind_it", {0x75, 0x05, 0xc6, 0x47, 0x20, 0, 0xc3, 0x0f, 0x0b}, 0, 5},
+        ExitCase{"a_store_behind_it_where_memory_is_read",
+                 {0x75, 0x05, 0xc6, 0x47, 0x20, 0, 0xc3, 0x0f, 0x0b},
+                 stays,
+                 -1,
+                 8,
+                 0,
+                 true},
+        ExitCase{"a_load_behind_it_where_memory_is_read",
+                 {0x75, 0x03, 0x8b, 0x4f, 0x20, 0xc3, 0x0f, 0x0b},
+                 0,
+                 5,
+                 8,
+                 0,
+                 true},
         ExitCase{"a_loops_branch", {0x31, 0xc9, 0xff, 0xcf, 0x75, 0xfc, 0xc3}, stays},
         ExitCase{"a_loops_forward_exit",  // 1: dec; jne 2f; ret; 2: inc; jmp 1b
                  {0xff, 0xcf, 0x75, 0x01, 0xc3, 0xff, 0xc0, 0xeb, 0xf7},

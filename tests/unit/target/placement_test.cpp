@@ -19,6 +19,7 @@ struct Behind {
   int at;  // bytes behind the return address; -1: no place
   int cfa_offset;
   int result_register;
+  bool needs_memory = false;
 };
 
 class BehindCall : public testing::TestWithParam<Behind> {};
@@ -27,7 +28,8 @@ TEST_P(BehindCall, ThePlaceIsTheNearestCheapOne) {
   auto decoder = Decoder::make();
   ASSERT_TRUE(decoder);
   std::string why;
-  const auto place = place_behind_call(*decoder, GetParam().bytes, start, {}, GetParam().needs_result, why);
+  const auto place =
+      place_behind_call(*decoder, GetParam().bytes, start, {}, GetParam().needs_result, GetParam().needs_memory, why);
   if (GetParam().at < 0) {
     EXPECT_FALSE(place);
     EXPECT_NE(why, "");
@@ -81,6 +83,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Behind{"avx_keeps_the_result", {0xc5, 0xf8, 0x28, 0xc1, 0x74, 0x00}, true, 4, 0, 0},
                     Behind{"avx_to_rax_ends_it", {0xc4, 0xe1, 0xf9, 0x7e, 0xc0, 0x74, 0x00}, true, -1, 0, 0},
                     Behind{"the_first_stepped_if_none_is_cheap", {0x31, 0xdb, 0x31, 0xc9, 0xc3}, true, 0, 0, 0},
+                    Behind{"a_store_passed_over", {0x89, 0x03, 0x74, 0x00}, true, 2, 0, 0},
+                    Behind{"a_store_where_memory_is_read", {0x89, 0x03, 0x74, 0x00}, true, 0, 0, 0, true},
+                    Behind{"a_load_where_memory_is_read", {0x8b, 0x0b, 0x74, 0x00}, true, 2, 0, 0, true},
+                    Behind{"a_push_where_memory_is_read", {0x31, 0xdb, 0x53}, true, 2, 0, 0, true},
                     Behind{"data", {0x06}, false, -1, 0, 0}, Behind{"nothing", {}, false, -1, 0, 0},
                     Behind{"only_what_is_refused", {0x0f, 0x0b}, false, -1, 0, 0}),
     [](const auto& instance) { return std::string(instance.param.name); });
@@ -91,9 +97,9 @@ TEST(BehindCall, TheWalkEndsAfterThirtyTwoInstructions) {
   for (int i = 0; i < 31; ++i) code.insert(code.end(), {0x31, 0xdb});
   code.push_back(0x90);
   std::string why;
-  EXPECT_EQ(place_behind_call(*decoder, code, start, {}, true, why)->instruction.length, 1);
+  EXPECT_EQ(place_behind_call(*decoder, code, start, {}, true, false, why)->instruction.length, 1);
   code.insert(code.begin(), {0x31, 0xdb});
-  EXPECT_EQ(place_behind_call(*decoder, code, start, {}, true, why)->instruction.address, start);
+  EXPECT_EQ(place_behind_call(*decoder, code, start, {}, true, false, why)->instruction.address, start);
 }
 
 }  // namespace
