@@ -53,6 +53,12 @@ FoundField field(Dwarf_Die record, std::initializer_list<std::string_view> names
   return std::nullopt;
 }
 
+// A member of the record itself.
+FoundField own_field(Dwarf_Die record, std::string_view name) {
+  return FieldSearch().run(
+      record, [&](Dwarf_Die member, Dwarf_Die) { return name_of(member) == name; }, depth_max);
+}
+
 bool is_pointer(Dwarf_Die type) {
   return tag_of(type) == DW_TAG_pointer_type;
 }
@@ -249,9 +255,10 @@ std::optional<PlainType> rust_option(Dwarf_Die record) {
 }
 
 std::optional<PlainType> rust_type(Dwarf_Die record, const std::string& full) {
-  const auto data = pointer_field(record, {"data_ptr"});
-  const auto length = field(record, {"length"});
-  if (data && length) {
+  // A struct that has such a reference among its members is none.
+  const auto data = own_field(record, "data_ptr");
+  const auto length = own_field(record, "length");
+  if (data && length && is_pointer(data->type)) {
     const bool is_text = full.ends_with("str") || full.find("<str") != std::string::npos;
     return counted(is_text ? DebugType::Kind::text : DebugType::Kind::sequence, *data, *length);
   }

@@ -152,6 +152,20 @@ class GoRegisters {
   std::size_t floats_ = 0;
 };
 
+// Whether a record has an array that takes room, within its variants or not: Rust then sees no scalars in it.
+bool holds_array(std::optional<Dwarf_Die> written, int depth = 0) {
+  const auto type = without_typedefs(written);
+  if (!type || depth > nesting_max) return false;
+  if (tag_of(*type) == DW_TAG_array_type) return bytes_of(type).value_or(0) > 0;
+  if (tag_of(*type) != DW_TAG_structure_type) return false;
+  std::size_t looks = 0;
+  for (const Dwarf_Die child : Children(*type)) {
+    if (++looks > parts_max) return false;
+    if (tag_of(child) == DW_TAG_member && holds_array(type_of(child), depth + 1)) return true;
+  }
+  return false;
+}
+
 // Rust's convention is not written down.  The same in all releases: a value of one scalar, or of two, travels in
 // registers, and one of more than two words by its address.
 struct RustPassed {
@@ -177,6 +191,8 @@ RustPassed rust_passed(std::optional<Dwarf_Die> type) {
       return passed;
     }
     if (*bytes > 2 * word_bytes) return {RustPassed::Kind::by_reference, {}};
+  } else if (*bytes > 2 * word_bytes && holds_array(type)) {
+    return {RustPassed::Kind::by_reference, {}};
   }
   return {};
 }
