@@ -22,6 +22,14 @@ bool is_changed(std::string_view symbol) {
                      [&](std::string_view mark) { return symbol.find(mark) != std::string_view::npos; });
 }
 
+// GCC's ".constprop" lacks a parameter that is the same in all calls, and returns what the function does.
+bool may_return_otherwise(std::string_view symbol) {
+  constexpr std::string_view mark = ".constprop";
+  std::string rest(symbol);
+  if (const auto at = rest.find(mark); at != std::string::npos) rest.erase(at, mark.size());
+  return is_changed(rest);
+}
+
 class Describing {
  public:
   Describing(const DescribeRequest& request, const ElfImage& image, Dwarf* dwarf, DebugInfo& info)
@@ -70,6 +78,7 @@ class Describing {
     PlaceFacts& facts = symbols_[address];
     facts.has_symbol = true;
     facts.changed_signature = facts.changed_signature || is_changed(name);
+    facts.changed_result = facts.changed_result || may_return_otherwise(name);
     facts.exported = facts.exported || global;
   }
 

@@ -96,6 +96,12 @@ bool is_constant(const Piece& piece) {
   return piece.where == Piece::Where::constant || piece.where == Piece::Where::address;
 }
 
+// Where no value can be wrong, as none is read.
+bool in_vectors(const std::vector<Piece>& pieces) {
+  return std::all_of(pieces.begin(), pieces.end(),
+                     [](const Piece& piece) { return piece.where == Piece::Where::vector; });
+}
+
 std::string text(const std::vector<Piece>& pieces) {
   std::string said;
   for (const Piece& piece : pieces) said += (said.empty() ? "" : " and ") + text(piece);
@@ -271,7 +277,7 @@ void Description::place_at_entry(Variable& variable, Dwarf_Die die, const Passed
   const auto unit = unit_of(die);
   const bool out_of_line = home && unit && identity(*home) == identity(*unit);  // elsewhere: linked together
   const bool passed_anyway = !out_of_line && (!is_optimised(function_.die) || made_by_gcc(function_.die));
-  if (planned && (told.kind == Location::Kind::computed || passed_anyway)) {
+  if (planned && (told.kind == Location::Kind::computed || passed_anyway || in_vectors(passed->pieces))) {
     variable.pieces = passed->pieces;
   } else if (is_address) {
     variable.pieces = told.pieces;
@@ -290,6 +296,7 @@ void Description::at_entry() {
   for (const Parameter& parameter : parameters()) {
     if (is_result(parameter.die)) continue;
     Variable variable = begin(parameter.die);
+    const bool agreed_before = as_agreed;
     if (parameter.lost) {
       variable.why = "optimised away";
     } else {
@@ -298,6 +305,10 @@ void Description::at_entry() {
         as_agreed = as_agreed && !pieces.empty() && pieces.front().where == Piece::Where::reg;
       }
       place_at_entry(variable, parameter.die, keeps && as_agreed ? &plan().arguments.at(place) : nullptr);
+      if (keeps && !agreed_before && !variable.why.empty()) {
+        variable.why =
+            "an __int128 before it does not fit the registers, and compilers differ in where what follows is";
+      }
     }
     ++place;
     described_.variables.push_back(std::move(variable));
@@ -387,7 +398,8 @@ void Description::result() {
     }
     if (returned.empty()) return;
   }
-  if (!keeps_convention()) {  // what it returns may be changed as well
+  const bool only_arguments_change = facts_.changed_signature && !facts_.changed_result && made_by_gcc(function_.die);
+  if (!keeps_convention() && !only_arguments_change) {
     described_.result_why = "the compiler may have changed or dropped the result, as only this file calls the function";
     if (!returned.empty()) described_.result = types_.add(returned.front());
     return;

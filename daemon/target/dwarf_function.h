@@ -15,6 +15,7 @@ namespace diagnose::target {
 // What the symbols and the call-frame information of the file say of a place.
 struct PlaceFacts {
   bool has_symbol = false;         // for its function; without one nothing says that it is no clone
+  bool changed_result = false;     // a clone that may return something else, or nothing
   bool changed_signature = false;  // a clone (".isra.0", ".constprop.0", ".part.0"): its parameters are its own
   bool exported = false;           // a global symbol: callers elsewhere know the function by its declared type
   std::optional<CfaRule> cfa;      // at the place

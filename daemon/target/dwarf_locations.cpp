@@ -268,6 +268,8 @@ bool Evaluation::step(Dwarf_Op& op) {
     case DW_OP_implicit_pointer:
     case DW_OP_GNU_implicit_pointer:
       return fail("the pointer was optimised away", Location::Kind::none);
+    case DW_OP_GNU_parameter_ref:
+      return fail("optimised away: callers pass no more than what the function reads of it", Location::Kind::none);
     case DW_OP_deref:
       if (is_slot_) return fail({}, Location::Kind::slot);
       return fail("its address is kept in memory");
