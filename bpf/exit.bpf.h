@@ -81,7 +81,7 @@ static __always_inline int leave(struct pt_regs *ctx)
 	struct returning returning = {
 	    .end = {.time_ns = bpf_ktime_get_ns()}, /* first: our work is not the function's */
 	    .result = ctx->rax,
-	    .result_high = ctx->rdx,
+	    .result_high = second_result(ctx),
 	    .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();
@@ -111,7 +111,7 @@ static __always_inline int come_back(struct pt_regs *ctx)
 {
 	struct returning returning = {.end = {.time_ns = bpf_ktime_get_ns()},
 				      .result = ctx->rax,
-				      .result_high = ctx->rdx,
+				      .result_high = second_result(ctx),
 				      .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();

@@ -96,13 +96,13 @@ struct Part {
     value,   // in the low bytes of `at`
     memory,  // at the address `at`
     gone,    // optimised away
-    vector,  // in the register `vector`
+    unread,  // in a register that is not to be had; `why` says which
   };
   Where where = Where::memory;
   std::int64_t offset = 0;
   std::uint64_t bytes = 0;
   TypedPtr at;
-  std::uint64_t vector = 0;  // DWARF number of the register, where it is one that a uprobe cannot read
+  std::string why = {};
 };
 
 // A value in a register is always extended to 64 bits by its type's sign; booleans are 0 or 1.

@@ -16,6 +16,7 @@ using Kind = DebugType::Kind;
 
 constexpr std::uint8_t encoding_rax = 0;
 constexpr std::uint8_t encoding_rdx = 2;
+constexpr std::uint8_t encoding_rbx = 3;
 constexpr std::uint64_t all_of_it = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t pieces_max = 64;
 
@@ -208,13 +209,18 @@ TypedPtr Checker::result(std::size_t position) {
 
 // ---- where values are ----
 
+// The second register of a result: System V's, or Go's (`close` in bpf/exit.bpf.h).
+bool Checker::is_kept(std::uint8_t encoding) const {
+  return encoding == encoding_rax || encoding == (scope_.subject.abi == Abi::go ? encoding_rbx : encoding_rdx);
+}
+
 TypedPtr Checker::address(const Piece& piece, const Values& values, std::size_t position) {
   const auto held = [&](std::uint8_t encoding) -> TypedPtr {
     if (!values.of_result) {
       if (encoding <= target::register_ip) return register_at_call(encoding, values.name, position);
     } else if (encoding == encoding_rax) {
       return make(Op::result, unsigned_long_type, position);
-    } else if (encoding == encoding_rdx) {
+    } else if (is_kept(encoding)) {
       return make(Op::result_high, unsigned_long_type, position);
     }
     return fail(position, quoted(values.name), "is in " + register_name(encoding) + ", which is not kept");
@@ -246,13 +252,19 @@ std::optional<Part> Checker::part(const Piece& piece, const Values& values, std:
       part.where = Part::Where::gone;
       return part;
     case Piece::Where::vector:
-      part.where = Part::Where::vector;
-      part.vector = static_cast<std::uint64_t>(piece.offset);
+      part.where = Part::Where::unread;
+      part.why =
+          "is in " + target::register_name(static_cast<std::uint64_t>(piece.offset)) + ", which a uprobe cannot read";
       return part;
     case Piece::Where::constant:
       part.at = constant(piece.offset, unsigned_long_type);
       return part;
     case Piece::Where::reg: {
+      if (values.of_result && piece.base != target::register_none && !is_kept(piece.base)) {
+        part.where = Part::Where::unread;
+        part.why = "is in " + register_name(piece.base) + " at the return, which is not kept";
+        return part;
+      }
       Piece as_address = piece;
       as_address.index = target::register_none;
       as_address.offset = 0;
@@ -331,9 +343,8 @@ TypedPtr Checker::from(const Typed& object, TypeId id, std::int64_t offset, std:
       return fail(position, what, "was optimised away here",
                   "measure at another place, or build with less optimisation");
     }
-    if (whole->where == Part::Where::vector) {
-      return fail(position, what, "is in " + target::register_name(whole->vector) + ", which a uprobe cannot read",
-                  "measure where it lies in memory, or an integer");
+    if (whole->where == Part::Where::unread) {
+      return fail(position, what, whole->why, "measure where it lies in memory, or an integer");
     }
     // An object's bytes above its own size are rubbish: `bool` is a byte.
     TypedPtr word = word_of(object, offset, type.bytes);
@@ -369,7 +380,7 @@ TypedPtr Checker::from(const Typed& object, TypeId id, std::int64_t offset, std:
     const std::int64_t end = part.offset + static_cast<std::int64_t>(std::min(part.bytes, all_of_it));
     if (end <= offset) continue;
     inner->parts.push_back(
-        {part.where, part.offset - offset, part.bytes, part.at ? copy(*part.at) : nullptr, part.vector});
+        {part.where, part.offset - offset, part.bytes, part.at ? copy(*part.at) : nullptr, part.why});
   }
   return inner;
 }

@@ -108,6 +108,7 @@ class Checker {
     std::string name;
   };
   std::optional<Part> part(const target::Piece& piece, const Values& values, std::size_t position);
+  [[nodiscard]] bool is_kept(std::uint8_t encoding) const;
   TypedPtr address(const target::Piece& piece, const Values& values, std::size_t position);
   TypedPtr of_pieces(TypeId type, const std::vector<target::Piece>& pieces, const Values& values, std::size_t position);
   // The value of `type` that lies in memory, or at `offset` in an object.

@@ -42,7 +42,7 @@ TypedPtr copy(const Typed& value) {
   made->position = value.position;
   for (const TypedPtr& child : value.children) made->children.push_back(copy(*child));
   for (const Part& part : value.parts) {
-    made->parts.push_back({part.where, part.offset, part.bytes, part.at ? copy(*part.at) : nullptr, part.vector});
+    made->parts.push_back({part.where, part.offset, part.bytes, part.at ? copy(*part.at) : nullptr, part.why});
   }
   return made;
 }

@@ -93,9 +93,10 @@ class Described {
     info.places[0].result_why = why;
   }
 
-  [[nodiscard]] Subject subject() const { return {.abi = Abi::system_v, .debug = &info, .place = 0, .site = site}; }
+  [[nodiscard]] Subject subject() const { return {.abi = abi, .debug = &info, .place = 0, .site = site}; }
 
   DebugInfo info;
+  Abi abi = Abi::system_v;
   std::optional<LinkAddress> site;
   TypeId int_, char_, long_, u8_, u16_, u32_, u64_, bool_, double_, float_;
 };

@@ -239,6 +239,16 @@ TEST(Types, FloatingPointIsCarriedAndShownButNotComputedWith) {
   Target target;
   EXPECT_EQ(target.shown("req->ratio"), "0.25");
   EXPECT_EQ(target.shown("req->share"), "1.5");
+  // In a register of integers, beside an integer or alone.
+  const TypeId labelled = target.described.record("struct labelled", 8,
+                                                  {{.name = "label", .type = target.described.int_},
+                                                   {.name = "value", .type = target.described.float_, .offset = 4}});
+  target.described.variable("labelled", labelled, {in_register(rdx)});
+  target.described.variable("alone", target.described.double_, {in_register(rcx)});
+  target.stopped.registers.rdx = 0xc020'0000'0000'0007U;
+  target.stopped.registers.rcx = 0x3ff8'0000'0000'0000U;
+  EXPECT_EQ(target.shown("labelled.value"), "-2.5");
+  EXPECT_EQ(target.shown("alone"), "1.5");
   EXPECT_THAT(target.faults("req->ratio * 2"), HasSubstr("nothing is computed with it"));
   EXPECT_THAT(target.faults("req->ratio"), HasSubstr("nothing is computed with it"));
 }
@@ -293,6 +303,16 @@ TEST(Types, ResultsHaveTheirOwnTypeAndMayTakeTwoRegisters) {
   target.stopped.call().result_high = 0x0050'0000'0007U;
   EXPECT_EQ(target.value("result.len"), 7);
   EXPECT_TRUE(target.probe.uses_result_high);
+  // What is in others is refused, and no more than that.
+  target.described.result(target.uri, {in_register(rax), in_register(rcx)});
+  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %rcx at the return, which is not kept"));
+  EXPECT_EQ(target.faults("(u64)result.data"), "");
+  // Go's second register is another.
+  target.described.result(target.uri, {in_register(rax), in_register(rbx)});
+  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %rbx at the return, which is not kept"));
+  target.described.abi = Abi::go;
+  EXPECT_EQ(target.value("result.len"), 7);
+  target.described.abi = Abi::system_v;
   target.described.result(target.uri, {in_memory(rax, 0, sizeof(Uri))});
   target.stopped.call().result = BpfMachine::address(&target.other);
   EXPECT_EQ(target.value("result.len"), 77);
@@ -405,6 +425,11 @@ TEST(Types, WhatIsNotThereIsToldWithWhatIs) {
   EXPECT_EQ(target.faults("req->uri2"), "3:13: `uri2`: no such member in `struct request`: did you mean `uri`?\n");
   EXPECT_EQ(target.faults("req->uri.length2"),
             "3:18: `length2`: no such member in `struct uri`: there are `data`, `len`, `port`, `tag`, `secure`\n");
+  const TypeId of_go = target.described.pointer(target.request);
+  target.described.info.types[of_go].name = "*main.request";
+  target.described.variable("of_go", of_go, {in_register(rdi)});
+  EXPECT_EQ(target.faults("of_go.id + of_go->id"), "");
+  target.described.info.places[0].variables.pop_back();
   EXPECT_EQ(target.faults("req.id"), "3:13: `.id`: what stands before it is a pointer: write `->id`\n");
   EXPECT_EQ(target.faults("req->uri->len"), "3:18: `->len`: what stands before it is no pointer: write `.len`\n");
   EXPECT_EQ(target.faults("size->x"),
