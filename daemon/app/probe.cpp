@@ -114,9 +114,7 @@ Status Probe::load(compile::Returns returns) {
     if (!loaded) return tl::unexpected(loaded.error());
     loaded_ = std::move(*loaded);
   }
-  const bool needs_result = std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
-                                        [](const auto& instrument) { return instrument.uses_result; });
-  callers_.begin(loaded_, needs_result, evaluation_.reads_memory_at_end, rehearsal_);
+  callers_.begin(loaded_, needs_result(), evaluation_.reads_memory_at_end, rehearsal_);
   handed_over_ = false;
   if (rehearsal_) return {};
   if (taken_over_) {

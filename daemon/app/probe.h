@@ -149,6 +149,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] target::Need need() const;
   Status prepare(const target::Resolution& resolution);
   Status choose_returns(Grip& grip, const std::optional<target::Process>& process);
+  [[nodiscard]] bool needs_result() const;
+  void trust_callers(const Grip& grip);
   Status watch_threads();
   void watch_unwinding(const target::Process& process);
   void forget_runtime(pid_t pid);

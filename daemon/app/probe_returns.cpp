@@ -30,7 +30,7 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
   if (!wants_return_) return {};
   const Surroundings around = parts_.survey.around(grip.processes, process.has_value());
   for (const target::Function& function : grip.module.functions) {
-    auto chosen = choose_return(spec_.return_strategy, function, around);
+    auto chosen = choose_return(spec_.return_strategy, function, around, needs_result());
     if (!chosen) {
       Error refused = chosen.error();
       refused.where = grip.module.path;
@@ -55,6 +55,7 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
     }
     grip.returns.push_back(std::move(*chosen));
   }
+  trust_callers(grip);
   callers_.number(grip.module, grip.returns);
   std::vector<std::string> notes;
   if (grip.processes.empty() || !process) callers_.find(grip.module, grip.returns, std::nullopt, true, notes);
@@ -67,6 +68,26 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
   }
   for (const std::string& note : notes) add_note(note);
   return {};
+}
+
+bool Probe::needs_result() const {
+  return std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
+                     [](const auto& instrument) { return instrument.uses_result; });
+}
+
+// Where every function is left by jumps and the result is wanted, the exits would end calls before it is known: from
+// the first call on only callers end them.
+void Probe::trust_callers(const Grip& grip) {
+  if (!needs_result() || handed_over_) return;
+  bool any = false;
+  for (std::size_t at = 0; at < grip.returns.size(); ++at) {
+    if (grip.returns[at].strategy != attach::Strategy::callers) continue;
+    if (!leaves_by_jump(grip.module.functions[at])) return;
+    any = true;
+  }
+  if (!any) return;
+  handed_over_ = true;
+  loaded_->callers_only(true);
 }
 
 // ---- frames left without a return ----

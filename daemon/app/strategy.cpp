@@ -53,7 +53,7 @@ Return by_sites(std::string why) {
   return {.strategy = Strategy::sites, .why = std::move(why), .number = 0};
 }
 
-Return automatic(const target::Function& function, const Surroundings& around) {
+Return automatic(const target::Function& function, const Surroundings& around, bool needs_result) {
   if (function.go) return by_sites("Go moves stacks: every exit of the function is probed");
   const std::string objection = trampoline_objection(function, around);
   if (objection.empty()) {
@@ -63,7 +63,7 @@ Return automatic(const target::Function& function, const Surroundings& around) {
             .number = 0,
             .only_returns = only_returns(function, around)};
   }
-  if (exits_are_cheap(function)) {
+  if (exits_are_cheap(function) && !(needs_result && leaves_by_jump(function))) {
     return by_sites("no trampoline (" + objection + "); every exit is as cheap as a caller");
   }
   if (!around.provable) {
@@ -74,8 +74,13 @@ Return automatic(const target::Function& function, const Surroundings& around) {
 
 }  // namespace
 
-Result<Return> choose_return(spec::ReturnStrategy wanted, const target::Function& function,
-                             const Surroundings& around) {
+bool leaves_by_jump(const target::Function& function) {
+  return std::any_of(function.sites.begin(), function.sites.end(),
+                     [](const target::Site& site) { return site.kind == target::SiteKind::tail; });
+}
+
+Result<Return> choose_return(spec::ReturnStrategy wanted, const target::Function& function, const Surroundings& around,
+                             bool needs_result) {
   const auto refused = [&](const char* strategy, const std::string& why) {
     return failure({.what = std::string("see the returns of `") + function.name + "` by `" + strategy + "`",
                     .where = "",
@@ -84,7 +89,7 @@ Result<Return> choose_return(spec::ReturnStrategy wanted, const target::Function
   };
   switch (wanted) {
     case spec::ReturnStrategy::automatic:
-      return automatic(function, around);
+      return automatic(function, around, needs_result);
     case spec::ReturnStrategy::sites:
       return by_sites("the spec says so");
     case spec::ReturnStrategy::callers:

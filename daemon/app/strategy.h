@@ -25,6 +25,9 @@ struct Surroundings {
 // The first that is possible of `trampoline`, `callers` and `sites`; or the one that the spec insists on.  Fails where
 // that one is never right (a trampoline in Go).
 [[nodiscard]] Result<attach::Return> choose_return(spec::ReturnStrategy wanted, const target::Function& function,
-                                                   const Surroundings& around);
+                                                   const Surroundings& around, bool needs_result = false);
+
+// Some exit of it is a jump to another function, at which the result is not known yet.
+[[nodiscard]] bool leaves_by_jump(const target::Function& function);
 
 }  // namespace diagnose::app

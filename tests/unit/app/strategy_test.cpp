@@ -67,6 +67,16 @@ TEST(Strategy, CheapExitsAreAsGoodAsCallersAndNeedNoLearning) {
   EXPECT_EQ(automatic(function(target::Cost::emulated), throwing()), Strategy::sites);
 }
 
+TEST(Strategy, AResultIsSeenAtTheCallersOfWhatIsLeftByAJump) {
+  target::Function jumps = function(target::Cost::emulated);
+  jumps.sites[1].kind = target::SiteKind::tail;
+  const auto chosen = [&](bool needs_result) {
+    return choose_return(ReturnStrategy::automatic, jumps, throwing(), needs_result).value().strategy;
+  };
+  EXPECT_EQ(chosen(false), Strategy::sites);
+  EXPECT_EQ(chosen(true), Strategy::callers);
+}
+
 TEST(Strategy, ProcessesToComeAndModulesThatCannotBeReadAreNoProof) {
   Surroundings to_come = plain_c();
   to_come.all_known = false;
