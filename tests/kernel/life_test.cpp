@@ -1,4 +1,5 @@
 // What ends, ends in the kernel too.
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -52,6 +53,22 @@ TEST(Life, TheCallsOfTheLastHitsStillReturn) {
   EXPECT_EQ(program.counts().at("down"), 4'000);
   EXPECT_EQ(rig.hits(), 1'010U);
   EXPECT_EQ(rig.value(), 1'010);
+}
+
+// What is loaded for each probe: some 3,000; a compiler that puts branches into the frames' search makes 100,000 of
+// them.
+TEST(Life, TheVerifierWalksAReturnProbesProgramsButOnce) {
+  Program program({"threads", "1", "1"});
+  Rig rig("target: {" + target_of(program, "work") + "}, instrument: {type: counter, name: ends, event: end}",
+          {.callers = true, .trampoline = true});
+  for (std::size_t role = 0; role < compile::program_roles; ++role) {
+    const int loaded = rig.loaded().program(static_cast<compile::ProgramRole>(role));
+    if (loaded < 0) continue;
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof(info);
+    ASSERT_EQ(bpf_obj_get_info_by_fd(loaded, &info, &size), 0);
+    EXPECT_LT(info.verified_insns, 15'000U) << info.name;
+  }
 }
 
 TEST(Life, TwoProbesOnOneFunctionCountEachForItself) {
