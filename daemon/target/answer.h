@@ -200,8 +200,8 @@ struct ReturnSitesRequest {
   std::string name;
   std::vector<FileOffset> return_offsets;  // where they are in the file; true instruction boundaries: code ran there
   bool needs_result = false;
+  bool needs_memory = true;
 };
-bool needs_memory = true;
 struct ReturnSite {  // one for each offset, in the same order
   LinkAddress return_address{};
   std::optional<Site> site;

@@ -362,6 +362,7 @@ bool stores_one_byte(const Encoding& part) {
   const bool in_memory = part.mode() != 3;
   constexpr unsigned cmp = 7;
   if (opcode < 0x40) return (opcode & 7U) < 2 && opcode >> 3U != cmp && in_memory;
+  if (opcode < 0x50 || (opcode >= 0x60 && opcode <= 0x67 && opcode != 0x63)) return true;  // no opcode
   if (opcode >= 0xc0) return stores_group(part);
   if (opcode >= 0xb0) return false;
   switch (opcode) {
@@ -399,6 +400,7 @@ bool stores_two_bytes(std::uint8_t opcode, bool in_memory, unsigned operation, b
     case 0x17:
     case 0x29:
     case 0x2b:
+    case 0x78:
     case 0x7f:
     case 0xa4:
     case 0xa5:

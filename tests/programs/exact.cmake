@@ -10,7 +10,7 @@ function(exact_program name)
 endfunction()
 exact_program(gcc_O0 -O0)
 exact_program(gcc_O2 -O2)
-exact_program(gcc_lto -O3 -flto)
+exact_program(gcc_lto -g -O3 -flto)
 exact_program(gcc_dwarf4 -O2 -gdwarf-4 -fcf-protection=full -fno-omit-frame-pointer)
 
 # Its debug information in a file beside it, found by .gnu_debuglink alone.

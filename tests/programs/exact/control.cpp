@@ -15,7 +15,7 @@ struct Spec {
 // ---- clones ----
 
 // Called with one `mode` only: a clone that has no such parameter.
-static const Case moded_case("exact::moded", {"?mode", "a", "b"}, {"result"});
+static const Case moded_case("exact::moded", {"?mode", "a", "b"}, {"?result"});
 TRIMMED static long moded(int mode, long a, short b) {
   kept = static_cast<std::uint64_t>(mode);
   if (mode == 3) return a * b;

@@ -226,7 +226,7 @@ EXACT int wide(int a, Wide w, int b) {
   kept = static_cast<std::uint64_t>(w >> 3U);
   return a ^ b;
 }
-const Case wide_stack_case("exact::wide_stack", {"a", "e", "f", "g"}, {"result"});
+const Case wide_stack_case("exact::wide_stack", {"a", "e", "?f", "?g"}, {"result"});
 EXACT long wide_stack(long a, long b, long c, long d, long e, Wide w, long f, long g) {
   kept = static_cast<std::uint64_t>(w >> 3U) + static_cast<std::uint64_t>(b + c + d);
   return a ^ e ^ f ^ g;
@@ -320,7 +320,7 @@ static void call_references() {
 }
 
 // Overwritten before the return: shown as they were at the call.
-const Case overwritten_case("exact::overwritten", {"a", "b", "c", "s"}, {"result"});
+const Case overwritten_case("exact::overwritten", {"a", "b", "c", "?s"}, {"result"});
 EXACT int overwritten(int a, long b, unsigned char c, const char* s) {
   volatile int* pa = &a;
   volatile long* pb = &b;

@@ -110,7 +110,7 @@ var functions = []function{
 	{"main.many", "a|b|c|d|e|f|g|h|i|j|k|l", "result"},
 	{"main.mixed", "a|!b|c|!d|e", "result"},
 	{"main.texts", "n|s|*t|len(s)|str(s, 8)|s == \"short one\"", "result"},
-	{"main.joined", "s|n", "?result"},
+	{"main.joined", "s|n", "result"},
 	{"main.slices", "s.size|s[1]|s[n]|n|w[0]|b[0]", "result"},
 	{"main.structs", "n|?p.x|?p.y|q->x|q->y|m", "result"},
 	{"main.colored", "c|n", "result"},

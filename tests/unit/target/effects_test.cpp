@@ -45,6 +45,16 @@ bool wrongly_named(const std::string& mnemonic, const Bytes& bytes) {
   return mnemonic == "test";
 }
 
+std::string hex(const Instruction& instruction) {
+  std::string all;
+  for (const auto byte : instruction.bytes) {
+    char text[4];
+    std::snprintf(text, sizeof text, "%02x ", byte);
+    all += text;
+  }
+  return all;
+}
+
 TEST(Effects, CoverWhatTheDisassemblerSaysIsWritten) {
   csh capstone = 0;
   ASSERT_EQ(cs_open(CS_ARCH_X86, CS_MODE_64, &capstone), CS_ERR_OK);
@@ -76,9 +86,10 @@ TEST(Effects, CoverWhatTheDisassemblerSaysIsWritten) {
     const cs_x86& parts = insn->detail->x86;
     for (std::uint8_t i = 0; i < parts.op_count && !done.stores; ++i) {
       const cs_x86_op& operand = parts.operands[i];
-      const bool written_to = operand.type == X86_OP_MEM && (operand.access & CS_AC_WRITE) != 0;
+      const bool written_to = operand.type == X86_OP_MEM && (operand.access & CS_AC_WRITE) != 0 &&
+                              std::string(insn->mnemonic) != "test";  // which it is wrong about
       if (!written_to || !told.insert(std::string("memory ") + insn->mnemonic).second) continue;
-      ADD_FAILURE() << insn->mnemonic << " " << insn->op_str << " writes memory";
+      ADD_FAILURE() << insn->mnemonic << " " << insn->op_str << " writes memory: " << hex(*instruction);
     }
     for (std::uint8_t i = 0; i < writes; ++i) {
       const char* name = cs_reg_name(capstone, written[i]);
@@ -89,13 +100,7 @@ TEST(Effects, CoverWhatTheDisassemblerSaysIsWritten) {
                                : (done.writes & register_bit(number->second)) != 0;
       if (wrongly_named(insn->mnemonic, {instruction->bytes.begin(), instruction->bytes.end()})) continue;
       if (!covered && told.insert(insn->mnemonic).second) {
-        std::string hex;
-        for (const auto byte : instruction->bytes) {
-          char text[4];
-          std::snprintf(text, sizeof text, "%02x ", byte);
-          hex += text;
-        }
-        ADD_FAILURE() << insn->mnemonic << " " << insn->op_str << " writes " << name << ": " << hex;
+        ADD_FAILURE() << insn->mnemonic << " " << insn->op_str << " writes " << name << ": " << hex(*instruction);
       }
     }
   }

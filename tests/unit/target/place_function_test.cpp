@@ -176,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(
                  0,
                  true},
         ExitCase{"a_load_behind_it_where_memory_is_read",
-                 {0x75, 0x03, 0x8b, 0x4f, 0x20, 0xc3, 0x0f, 0x0b},
+                 {0x75, 0x04, 0x8b, 0x4f, 0x20, 0xc3, 0x0f, 0x0b},
                  0,
                  5,
                  8,
