@@ -67,6 +67,11 @@ func joined(s string, n int) string {
 }
 
 //go:noinline
+func both(n int, s string) (text string, count int) {
+	return s + strconv.Itoa(n), n ^ len(s)
+}
+
+//go:noinline
 func slices(s []int32, n uint, w []string, b []byte) int32 {
 	kept = int64(len(w) + len(b))
 	return s[n]
@@ -111,6 +116,7 @@ var functions = []function{
 	{"main.mixed", "a|!b|c|!d|e", "result"},
 	{"main.texts", "n|s|*t|len(s)|str(s, 8)|s == \"short one\"", "result"},
 	{"main.joined", "s|n", "result"},
+	{"main.both", "n|s", "result.text|len(result.text)|!result.count"},
 	{"main.slices", "s.size|s[1]|s[n]|n|w[0]|b[0]", "result"},
 	{"main.structs", "n|?p.x|?p.y|q->x|q->y|m", "result"},
 	{"main.colored", "c|n", "result"},
@@ -190,6 +196,10 @@ func round() {
 
 	o = call("main.joined", t, h)
 	o.returned(joined(t, h))
+
+	o = call("main.both", h, s)
+	text, count := both(h, s)
+	o.returned(text, len(text), count)
 
 	numbers := []int32{1, int32(next()), int32(next())}
 	n := uint(next() % 3)
