@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::uint64_t word_bytes = 8;
 constexpr int nesting_max = 24;
-constexpr std::size_t parts_max = 64;  // of one value; no register is left for more
+constexpr std::size_t parts_max = 64;    // of one value; no register is left for more
+constexpr std::size_t looks_max = 4096;  // at members of one type
 
 // A value as the scalars it is made of, in the order of memory.
 struct Scalar {
@@ -152,16 +153,15 @@ class GoRegisters {
   std::size_t floats_ = 0;
 };
 
-// Whether a record has an array that takes room, within its variants or not: Rust then sees no scalars in it.
-bool holds_array(std::optional<Dwarf_Die> written, int depth = 0) {
+// Whether a struct has an array that takes room: Rust then sees no scalars in it.
+bool holds_array(std::optional<Dwarf_Die> written, std::size_t& looks, int depth = 0) {
   const auto type = without_typedefs(written);
   if (!type || depth > nesting_max) return false;
   if (tag_of(*type) == DW_TAG_array_type) return bytes_of(type).value_or(0) > 0;
   if (tag_of(*type) != DW_TAG_structure_type) return false;
-  std::size_t looks = 0;
   for (const Dwarf_Die child : Children(*type)) {
-    if (++looks > parts_max) return false;
-    if (tag_of(child) == DW_TAG_member && holds_array(type_of(child), depth + 1)) return true;
+    if (++looks > looks_max) return false;
+    if (tag_of(child) == DW_TAG_member && holds_array(type_of(child), looks, depth + 1)) return true;
   }
   return false;
 }
@@ -191,7 +191,7 @@ RustPassed rust_passed(std::optional<Dwarf_Die> type) {
       return passed;
     }
     if (*bytes > 2 * word_bytes) return {RustPassed::Kind::by_reference, {}};
-  } else if (*bytes > 2 * word_bytes && holds_array(type)) {
+  } else if (std::size_t looks = 0; *bytes > 2 * word_bytes && holds_array(type, looks)) {
     return {RustPassed::Kind::by_reference, {}};
   }
   return {};
