@@ -33,5 +33,25 @@ TEST(Detach, SixtyProbesOfAThousandFunctionsEndTogetherAndOneThatStaysMissesNoth
   EXPECT_EQ(daemon.metrics().value("all_total").value_or(-1), 1000);
 }
 
+// They are on their way out when they are asked for.
+TEST(Detach, WaitsForProbesWhoseProcessHasJustEnded) {
+  Program program({"many"});
+  const Daemon daemon;
+  std::string text = "probes:\n";
+  for (int number = 0; number < 40; ++number) {
+    const std::string target = fmt::format("pid: {}, function: many_{:04}", program.pid(), number);
+    text += probe_text(fmt::format("p{}", number), target, counter(fmt::format("calls_{}", number)));
+  }
+  const std::string file = daemon.folder()->file("many.yaml");
+  write_file(file, text);
+  ASSERT_EQ(daemon.ctl({"apply", file}).status, 0);
+  const auto links = links_of(daemon.pid());
+  ASSERT_GE(links.size(), 40U);
+  program.go();
+  EXPECT_EQ(program.counts().at("calls"), 2000);
+  EXPECT_EQ(daemon.ctl({"detach", "--all"}).status, 0);
+  EXPECT_EQ(still_there(links), 0U);
+}
+
 }  // namespace
 }  // namespace diagnose::test

@@ -82,7 +82,8 @@ std::map<Labels, double> expected(const Labelled& watched, const std::vector<Exa
   for (const auto& values : lines) {
     Labels labels;
     for (std::size_t i = 0; i < watched.expressions.size(); ++i) {
-      const auto& [text, written] = watched.expressions[i];
+      const std::string& text = watched.expressions[i].first;
+      const std::string& written = watched.expressions[i].second;
       const auto at = std::find_if(listed.begin(), listed.end(), [&](const auto& one) { return one.text == text; });
       const std::string& value = values.at(static_cast<std::size_t>(at - listed.begin()));
       labels[label(i)] = written.empty() ? value.substr(0, label_characters) : value;
