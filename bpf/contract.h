@@ -190,7 +190,7 @@ struct frame {
 	contract_u64 start_ns;
 	contract_u64 elapsed_ns; // from here on: set at the end, before the instruments run
 	contract_u64 result;
-	contract_u64 result_high;	    // rdx: the second register of a result; not known at callers
+	contract_u64 result_high;	    // rdx, in Go rbx: the second register of a result; not known at callers
 	contract_u32 outcome;		    // enum outcome
 	contract_u16 function;		    // its number in the probe, of the call
 	contract_u16 depth;		    // open calls of the thread around it, or DEPTH_UNKNOWN
