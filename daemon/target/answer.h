@@ -171,8 +171,8 @@ struct CallersRequest {
   std::string name;
   std::vector<Callee> callees;
   bool needs_result = false;    // the site must know where the result is
-  std::size_t callers_max = 0;  // 0: limits::callers_per_probe
   bool needs_memory = true;     // memory must be as the function has left it
+  std::size_t callers_max = 0;  // 0: limits::callers_per_probe
 };
 
 struct Caller {

@@ -107,14 +107,14 @@ void Resolving::read(File& file, const std::string& path, const Surroundings& ar
                               .exits = need_.exits,
                               .entry_registers = need_.entry_registers,
                               .entry_unmoved = need_.entry_unmoved,
+                              .entry_memory = need_.entry_memory,
+                              .exit_memory = need_.exit_memory,
                               .nop5_in_body = need_.nop5_in_body,
                               .functions_max = 0});
   if (!answer) {
     file.error = std::move(answer.error());
     return;
   }
-                              .entry_memory = need_.entry_memory,
-                              .exit_memory = need_.exit_memory,
   for (const std::string& refused : answer->refused) note("not probed in " + path + ": " + refused);
   file.answer = std::move(*answer);
 }
