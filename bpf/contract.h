@@ -59,6 +59,7 @@ enum {
 	PARENTS_MAX = 16384,	// processes whose children are watched; with more, those of every process are
 	PROCESSES_MAX = 65536,	// in the map `processes`, of all probes; memory is taken as they come
 	FRAMES_MAX = 65536,	// in the hash table of one probe's frames; memory is taken as they come
+	STACK_FRAMES_MAX = 8192, // the same where an exception looks at all of them
 	CALLERS_MAX = 4096,	// in the map `callers` of one probe
 	WORDS_MAX = 130,	// 64-bit words of one folded series: sum and 128 buckets, with one to spare
 };
@@ -191,7 +192,7 @@ struct frame {
 	contract_u64 elapsed_ns; // from here on: set at the end, before the instruments run
 	contract_u64 result;
 	contract_u64 result_high;	    // rdx, in Go rbx: the second register of a result; not known at callers
-	contract_u32 outcome;		    // enum outcome
+	contract_u32 outcome;		    // enum outcome; of an open frame in the hash table its thread
 	contract_u16 function;		    // its number in the probe, of the call
 	contract_u16 depth;		    // open calls of the thread around it, or DEPTH_UNKNOWN
 	CONTRACT_TAIL(contract_u64, saved); // values of the call; as many as the probe needs

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Open calls of one probe where stacks are switched or moved: a hash table.  A frame is found whichever thread comes
- * back to it; but there is no order, so a call that was left without a return is noticed only when another one opens
- * its frame at the same place.
+ * back to it; but there is no order, so a call that a longjmp left is noticed only when another one opens its frame at
+ * the same place.  While a frame is open its `outcome` is the thread that opened it.
  */
 #ifndef DIAGNOSE_BPF_KEYED_FRAMES_H
 #define DIAGNOSE_BPF_KEYED_FRAMES_H
@@ -81,15 +81,18 @@ static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call
 		run_error(NONE, frame, NONE, words);
 		if (now)
 			finish_calls(now, 1);
+		frame->outcome = (u32)bpf_get_current_pid_tgid();
 		return frame;
 	}
 	empty = bpf_map_lookup_elem(&zeros, &zero);
 	if (empty && !bpf_map_update_elem(&keyed_frames, &key, empty, BPF_ANY))
 		frame = bpf_map_lookup_elem(&keyed_frames, &key);
-	if (frame)
-		frame->depth = DEPTH_UNKNOWN;
-	else
+	if (!frame) {
 		count_loss(words, LOSS_FRAMES_UNAVAILABLE);
+		return 0;
+	}
+	frame->depth = DEPTH_UNKNOWN;
+	frame->outcome = (u32)bpf_get_current_pid_tgid();
 	return frame;
 }
 

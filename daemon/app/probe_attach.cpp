@@ -41,7 +41,7 @@ Status Probe::prepare(const target::Resolution& resolution) {
     const Surroundings around = parts_.survey.around(resolution.processes, true);
     if (!around.other_stacks.empty()) {
       wanted.frames = compile::FrameKey::stack;
-      add_note("calls are kept by process, not by thread, and one that an exception leaves is noticed late: " +
+      add_note("calls are kept by process, not by thread, and one that a longjmp leaves is noticed late: " +
                around.other_stacks);
     }
   }

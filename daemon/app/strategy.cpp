@@ -66,6 +66,11 @@ Return automatic(const target::Function& function, const Surroundings& around, b
   if (exits_are_cheap(function) && !(needs_result && leaves_by_jump(function))) {
     return by_sites("no trampoline (" + objection + "); every exit is as cheap as a caller");
   }
+  if (!around.other_stacks.empty() && around.jumps) {
+    return by_sites(
+        "no trampoline (" + objection +
+        "), and where stacks are switched what a longjmp leaves could not be told from a return at a caller");
+  }
   if (!around.provable) {
     return by_sites("no trampoline (" + objection + "), and an exception could not be told from a return at a caller");
   }

@@ -51,12 +51,14 @@ TypedPtr Checker::shown(TypedPtr value) {
   return number(std::move(value), "a label or field");
 }
 
-TypedPtr Checker::text(TypedPtr value, std::uint32_t bytes, std::size_t position) {
+TypedPtr Checker::text(TypedPtr value, std::uint32_t bytes, std::size_t position, std::uint32_t characters) {
   if (is_text(*value) || is_null(*value)) return value;
   const DebugType& type = scope_.types[value->of];
   if (value->type.kind != TypeKind::object) {
     value->of = no_type;
-    return make(Op::string, text_of(bytes), position, std::move(value));
+    TypedPtr made = make(Op::string, text_of(bytes), position, std::move(value));
+    made->value = characters;
+    return made;
   }
   const Part* part = part_at(*value, 0, 1);
   const bool in_memory = part != nullptr && part->where == Part::Where::memory;
@@ -67,7 +69,8 @@ TypedPtr Checker::text(TypedPtr value, std::uint32_t bytes, std::size_t position
     const bool bounded = type.count > 0 && type.count < bytes;
     TypedPtr made = make(Op::string, text_of(bounded ? std::min(bytes, whole_words(type.count + 1)) : bytes), position,
                          plus(copy(*part->at), -part->offset));
-    made->value = bounded ? static_cast<std::int64_t>(type.count) : 0;
+    const std::uint64_t most = characters == 0 ? type.count : std::min<std::uint64_t>(type.count, characters);
+    made->value = static_cast<std::int64_t>(bounded ? most : characters);
     made->of_call = value->of_call;
     return made;
   }
@@ -75,20 +78,24 @@ TypedPtr Checker::text(TypedPtr value, std::uint32_t bytes, std::size_t position
   if (in_memory && !layout.size_is_end && header_end(layout) <= header_bytes) {
     TypedPtr made = make(Op::laid_out_text, text_of(bytes), position, plus(copy(*part->at), -part->offset));
     made->layout = &layout;
+    made->value = characters;
     made->of_call = value->of_call;
     made->text = value->text;
     return made;
   }
-  TypedPtr characters = characters_of(*value, layout);
+  TypedPtr data = characters_of(*value, layout);
   TypedPtr length = length_of(*value, layout, 1);
-  if (!characters || !length) {
+  if (!data || !length) {
     return fail(position, quoted(scope_.types.name(value->of)), "its parts are not to be had here");
   }
-  return make(Op::counted_text, text_of(bytes), position, std::move(characters), std::move(length));
+  TypedPtr made = make(Op::counted_text, text_of(bytes), position, std::move(data), std::move(length));
+  made->value = characters;
+  return made;
 }
 
 TypedPtr Checker::string(const Node& node, std::vector<TypedPtr> values) {
   std::uint32_t bytes = texts_.usual;
+  std::uint32_t characters = 0;
   if (values.size() == 2) {
     const Typed& wanted = *values[1];
     if (!is_constant(wanted) || wanted.value < 1 || wanted.value > texts_.most) {
@@ -96,7 +103,8 @@ TypedPtr Checker::string(const Node& node, std::vector<TypedPtr> values) {
                   "its length is a constant from 1 to " + std::to_string(texts_.most) + " here",
                   "write for example `str(arg0, 64)`");
     }
-    bytes = whole_words(static_cast<std::uint64_t>(wanted.value));
+    characters = static_cast<std::uint32_t>(wanted.value);
+    bytes = std::min(whole_words(characters + std::uint64_t{1}), texts_.most);  // with the NUL
   }
   TypedPtr value = std::move(values[0]);
   if (is_null(*value) || is_unknown(*value)) return value;
@@ -112,7 +120,7 @@ TypedPtr Checker::string(const Node& node, std::vector<TypedPtr> values) {
   if (!address && !object) {
     return fail(value->position, "`str`", "needs an address of characters", "write for example `str(arg0)`");
   }
-  return text(std::move(value), bytes, node.position);
+  return text(std::move(value), bytes, node.position, characters);
 }
 
 TypedPtr Checker::length(const Node& node, TypedPtr value) {

@@ -141,7 +141,8 @@ class Checker {
   // check_texts.cpp
   [[nodiscard]] bool is_textual(const Typed& value) const;
   TypedPtr shown(TypedPtr value);  // in a label or field
-  TypedPtr text(TypedPtr value, std::uint32_t bytes, std::size_t position);
+  // Of at most so many characters; 0: as many as there is room for.
+  TypedPtr text(TypedPtr value, std::uint32_t bytes, std::size_t position, std::uint32_t characters = 0);
   TypedPtr string(const Node& node, std::vector<TypedPtr> values);
   TypedPtr length(const Node& node, TypedPtr value);
   TypedPtr starts_with(const Node& node, std::vector<TypedPtr> values);

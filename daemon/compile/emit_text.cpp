@@ -86,7 +86,8 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
     if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_1, offset);
   };
   if (is_counted(node)) {
-    const auto most = static_cast<std::int32_t>(size - 1);
+    const auto room = static_cast<std::int32_t>(size - 1);
+    const std::int32_t most = node.value > 0 ? std::min(room, static_cast<std::int32_t>(node.value)) : room;
     const Assembler::Label fits = code_.label();
     const Assembler::Label done = code_.label();
     if (node.op == Op::counted_text) counted(node);
@@ -206,6 +207,12 @@ void ExpressionEmitter::compare_text(const Typed& node, bool when, Assembler::La
     const std::uint32_t size = (characters + 7U) & ~7U;
     if (left.op == Op::counted_text) counted(left);
     if (left.op == Op::laid_out_text) laid_out(left);
+    if (left.value > 0) {
+      const Assembler::Label fits = code_.label();
+      code_.jump_if_constant(BPF_JLE, BPF_REG_2, static_cast<std::int32_t>(left.value), fits);
+      code_.constant(BPF_REG_2, left.value);
+      code_.bind(fits);
+    }
     code_.jump_if_constant(starts ? BPF_JLT : BPF_JNE, BPF_REG_2, static_cast<std::int32_t>(characters), differs);
     if (characters > 0) {
       code_.store_constant(BPF_REG_10, -8, 0);

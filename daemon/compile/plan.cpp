@@ -120,7 +120,7 @@ void plan_frames_map(const ProbeEvaluation& evaluation, const Frames& frames, Pl
                          .type = BPF_MAP_TYPE_HASH,
                          .key_bytes = sizeof(frame_key),
                          .value_bytes = frame_bytes(evaluation),
-                         .entries = FRAMES_MAX,
+                         .entries = frames.returns.frames == FrameKey::stack ? STACK_FRAMES_MAX : FRAMES_MAX,
                          .flags = BPF_F_NO_PREALLOC});
   } else {
     plan.maps.push_back(
@@ -245,9 +245,11 @@ void plan_programs(const ProgramPlanner& planner, const Frames& frames, Plan& pl
   if (frames.returns.callers || frames.returns.trampoline) {
     plan.caller = at_return(StencilName::on_caller, StencilName::on_caller_keyed);
   }
-  if (keyed) return;
-  plan.unwind = planner.link(StencilName::on_unwind, {HOLE_ERROR});
-  plan.thread_end = planner.link(StencilName::on_thread_end, {});
+  // Goroutines unwind by themselves, and belong to no thread.
+  if (frames.returns.frames == FrameKey::goroutine) return;
+  plan.unwind = planner.link(either(StencilName::on_unwind, StencilName::on_unwind_keyed), {HOLE_ERROR});
+  plan.thread_end = keyed ? planner.link(StencilName::on_thread_end_keyed, {HOLE_ERROR})
+                          : planner.link(StencilName::on_thread_end, {});
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ inline constexpr std::size_t program_roles = 6;
 // Everything that attach/ needs to load one probe.  Plain data.
 struct Plan {
   Linked entry;
-  // Present when an instrument wants the end of calls: `exit` always, `unwind` and `thread_end` for frames by thread,
+  // Present when an instrument wants the end of calls: `exit` always, `unwind` and `thread_end` but for goroutines,
   // `caller` as asked for, `session` too where the kernel has it and nothing of the call is kept but its time.
   std::optional<Linked> exit, caller, unwind, thread_end, session;
   std::vector<MapPlan> maps;  // all but the shared ones (records, zeros, processes)

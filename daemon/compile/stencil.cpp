@@ -237,6 +237,8 @@ Status Stencils::take_apart() {
       {StencilName::on_enter_callers_keyed, programs.on_enter_callers_keyed, true},
       {StencilName::on_exit_keyed, programs.on_exit_keyed, true},
       {StencilName::on_caller_keyed, programs.on_caller_keyed, true},
+      {StencilName::on_unwind_keyed, programs.on_unwind_keyed, true},
+      {StencilName::on_thread_end_keyed, programs.on_thread_end_keyed, true},
       {StencilName::count, programs.stencil_count, false},
       {StencilName::count_labelled, programs.stencil_count_labelled, false},
       {StencilName::histogram, programs.stencil_histogram, false},

@@ -62,6 +62,8 @@ enum class StencilName {
   on_enter_callers_keyed,
   on_exit_keyed,
   on_caller_keyed,
+  on_unwind_keyed,
+  on_thread_end_keyed,
   on_session,
   count,
   count_labelled,
@@ -72,7 +74,7 @@ enum class StencilName {
   gauge_extreme,
   record,
 };
-inline constexpr std::size_t stencil_count = 20;
+inline constexpr std::size_t stencil_count = 22;
 
 // Maps that all probes write to, of a daemon whose programs are still at work.  Borrowed for the call.
 struct SharedMaps {

@@ -14,6 +14,14 @@ TEST(HazardUnwinding, ExceptionsThroughOneTwoAndThreeFramesRethrownAndCaughtInTh
   expect_the_same_under_every_probe({.command = {"unwinding", "700"}, .functions = unwinding_functions});
 }
 
+TEST(HazardUnwinding, ExceptionsAreSeenAsExactlyWhereStacksCouldBeSwitched) {
+  expect_the_same_under_every_probe({.command = {"unwinding_switching", "700"}, .functions = unwinding_functions});
+}
+
+TEST(HazardUnwinding, ThreadsThatAreCancelledOrEndAreSeenAsExactlyWhereStacksCouldBeSwitched) {
+  expect_the_same_under_every_probe({.command = {"cancel_switching", "20"}, .functions = {"outer", "waits", "exits"}});
+}
+
 TEST(HazardUnwinding, AStaticallyLinkedProgramThrowsAsBefore) {
   expect_the_same_under_every_probe({.command = {"unwinding_static", "700"}, .functions = unwinding_functions});
 }

@@ -52,6 +52,15 @@ TEST(Words, ThatComputeNumbers) {
             "-3 -3 16 -1 true 255 true 112 true 5 2");
 }
 
+TEST(Words, OfATextAsManyCharactersAsAreAskedFor) {
+  EXPECT_EQ(
+      said(split("split_g5"),
+           "{str(item->name, 1)} {str(item->name, 2)} {str(item->name, 4)} {str(item->name, 5)} {str(item->name, 8)} "
+           "{str(item->name, 2) == \"ap\"} {str(item->name, 2) == \"app\"} {startswith(str(item->name, 3), \"app\")} "
+           "{str(exe, 3)}"),
+      "a ap appl apple apple true false true");
+}
+
 TEST(Words, ATextIsChosenByACondition) {
   EXPECT_EQ(said(split("split_g5"),
                  "{more == 0 ? \"first\" : \"later\"} {more > 0 ? \"a much longer text than the other\" : \"no\"} "

@@ -6,6 +6,16 @@ set_target_properties(program_unwinding_static PROPERTIES OUTPUT_NAME unwinding_
 target_compile_options(program_unwinding_static PRIVATE -O2 -g -fno-sanitize=all)
 target_link_options(program_unwinding_static PRIVATE -static -fno-sanitize=all)
 
+# Those that leave functions without a return, in processes that could switch stacks.
+foreach(program unwinding cancel)
+  add_executable(program_${program}_switching ${program}.cpp switching/switching.c)
+  set_target_properties(program_${program}_switching PROPERTIES OUTPUT_NAME ${program}_switching)
+  target_compile_options(program_${program}_switching PRIVATE -O2 -g -fno-ipa-icf -fno-sanitize=all)
+  target_include_directories(program_${program}_switching PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_options(program_${program}_switching PRIVATE -fno-sanitize=all)
+  target_link_libraries(program_${program}_switching PRIVATE Threads::Threads)
+endforeach()
+
 # `names` as a linker leaves it that folds identical code.
 find_program(GOLD ld.gold)
 if(GOLD)
