@@ -52,16 +52,16 @@ enum loss {
 
 enum {
 	LEDGER_FIXED_WORDS = (int)LEDGER_LOST_FIRST + (int)LOSS_COUNT,
-	FRAMES_PER_THREAD = 64, // most depth of one probe's frames on one thread; deeper is LOSS_FRAMES_FULL
-	SAVED_MAX = 16,		// values of the call kept for the return, 8 bytes each
-	KEY_MAX = 128,		// bytes of a label key that the kernel folds; longer ones go through the ring
-	RING_BYTES = 4 << 20,	// shared by all probes; the reader maps it twice, so it weighs double in its memory
-	PARENTS_MAX = 16384,	// processes whose children are watched; with more, those of every process are
-	PROCESSES_MAX = 65536,	// in the map `processes`, of all probes; memory is taken as they come
-	FRAMES_MAX = 65536,	// in the hash table of one probe's frames; memory is taken as they come
+	FRAMES_PER_THREAD = 64,	 // most depth of one probe's frames on one thread; deeper is LOSS_FRAMES_FULL
+	SAVED_MAX = 16,		 // values of the call kept for the return, 8 bytes each
+	KEY_MAX = 128,		 // bytes of a label key that the kernel folds; longer ones go through the ring
+	RING_BYTES = 4 << 20,	 // shared by all probes; the reader maps it twice, so it weighs double in its memory
+	PARENTS_MAX = 16384,	 // processes whose children are watched; with more, those of every process are
+	PROCESSES_MAX = 65536,	 // in the map `processes`, of all probes; memory is taken as they come
+	FRAMES_MAX = 65536,	 // in the hash table of one probe's frames; memory is taken as they come
 	STACK_FRAMES_MAX = 8192, // the same where an exception looks at all of them
-	CALLERS_MAX = 4096,	// in the map `callers` of one probe
-	WORDS_MAX = 130,	// 64-bit words of one folded series: sum and 128 buckets, with one to spare
+	CALLERS_MAX = 4096,	 // in the map `callers` of one probe
+	WORDS_MAX = 130,	 // 64-bit words of one folded series: sum and 128 buckets, with one to spare
 };
 
 // ---- control: one element a probe, written by the daemon
