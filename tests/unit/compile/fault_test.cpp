@@ -246,7 +246,7 @@ TEST(Fault, BucketsMustHaveTheUnitOfTheValue) {
 
 TEST(Fault, AKeyTooLongForTheKernelIsAFaultOnlyIfTheKernelWasAskedFor) {
   spec::Instrument counter = of_type(InstrumentType::counter);
-  counter.labels = {{"a", text_at("str(arg0, 128)", 7, 5)}, {"b", text_at("arg1")}};
+  counter.labels = {{"a", text_at("str(arg0, 127)", 7, 5)}, {"b", text_at("arg1")}};
   spec::Probe probe = probe_of({counter});
   EXPECT_EQ(of(probe), "");
   probe.aggregate = spec::Aggregate::kernel;

@@ -182,7 +182,7 @@ TEST(Instrument, LabelsMakeAKeyOfWholeWords) {
   EXPECT_EQ(stopped.run(evaluation.evaluate, offsetof(struct evaluation, key) + evaluation.key.size), 1U);
   EXPECT_EQ(stopped.error, "");
   EXPECT_THAT(shown(evaluation.key, stopped, offsetof(struct evaluation, key)),
-              ElementsAre("-5", "true", "eu", "checkoutd", path, "3"));
+              ElementsAre("-5", "true", "eu", "checkoutd", path.substr(0, 10), "3"));
   // Keys compare by bytes: what a shorter text leaves is zero.
   EXPECT_EQ(stopped.out[8 + 8 + 8 + 15], 0);
 }
@@ -508,7 +508,7 @@ TEST(Instrument, AHistogramsRecordKeepsItsBoundsForTheDaemon) {
 
 TEST(Instrument, LabelsTooLongForTheKernelGoThroughTheRing) {
   spec::Instrument counter = of_type(InstrumentType::counter);
-  counter.labels = {{"a", text_at("str(arg0, 128)")}};
+  counter.labels = {{"a", text_at("str(arg0, 127)")}};
   EXPECT_TRUE(only(counter).fold);
   counter.labels.push_back({"b", text_at("cpu")});
   const Evaluation evaluation = only(counter);
@@ -537,7 +537,7 @@ TEST(Instrument, ALogWritesEveryByteOfItsPayload) {
   EXPECT_FALSE(evaluation.fold);
   EXPECT_EQ(evaluation.payload_key_offset, 8U);
   EXPECT_EQ(evaluation.payload_value_offset, 16);
-  EXPECT_EQ(evaluation.payload.size, 8U + 8 + 8 + 8 + 56 + 8 + 16 + 16 + 8);
+  EXPECT_EQ(evaluation.payload.size, 8U + 8 + 8 + 8 + 56 + 8 + 16 + 24 + 8);
   EXPECT_EQ(evaluation.payload.columns[3].name, "str(arg1)");
   const std::string text = "hello";
   Stopped stopped;

@@ -42,9 +42,9 @@ std::string all() {
   text += section("gauge of arg2 - result, sampled, where comm == ...", sampled);
   spec::Instrument log = of_type(InstrumentType::log);
   log.where = text_at("arg1 == 0");
-  log.labels = {{"path", text_at("str(arg0, 16)")}};
+  log.labels = {{"path", text_at("str(arg0, 15)")}};
   log.message = spec::Message{{"", "", ""}, {text_at("*(int *)arg2"), text_at("pid")}};
-  return text + section("log of *(int *)arg2 and pid, with label str(arg0, 16)", log);
+  return text + section("log of *(int *)arg2 and pid, with label str(arg0, 15)", log);
 }
 
 TEST(Listing, InstructionsAreThoseOfTheGoldenFile) {

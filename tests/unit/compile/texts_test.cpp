@@ -122,7 +122,7 @@ TEST(Texts, AStringOfTheLibraryIsALabelAfterTwoReads) {
   EXPECT_EQ(target.label("h->text"), "0123456789abcdef");
   EXPECT_EQ(target.stopped.user_reads, 2U);
   EXPECT_EQ(target.label("s"), "0123456789abcdef");
-  EXPECT_EQ(target.label("str(h->text, 8)"), "0123456");
+  EXPECT_EQ(target.label("str(h->text, 8)"), "01234567");
   target.set_text(std::string(500, 'x'));
   EXPECT_EQ(target.label("h->text"), std::string(31, 'x'));
   target.set_text("");
