@@ -169,8 +169,13 @@ Outcome<json> Client::call(const std::string& method, const json& params) {
     }
     const auto woken = wait(until);
     if (!woken) return tl::unexpected(woken.error());
-    if (*woken == Woken::late)
-      return gone("no answer to `" + method + "` within " + std::to_string(patience_.count() / 1000) + " s");
+    if (*woken == Woken::late) {
+      return fail(Exit::refused, Error{.what = method,
+                                       .where = {},
+                                       .why = "no answer within " + std::to_string(patience_.count() / 1000) +
+                                              " s; the daemon is there, and may still be at it",
+                                       .mend = "see `diagnosectl list` for what it has done"});
+    }
     if (*woken == Woken::interrupted) {
       if (interrupts_ > 1) return tl::unexpected(Failure{.exit = Exit::interrupted, .errors = {}});
       continue;

@@ -40,7 +40,10 @@ Error process_error(pid_t pid, int error_number) {
                          "check the pid: it may have exited, or be one of another pid namespace");
   }
   if (error_number == EACCES || error_number == EPERM) {
-    return process_error(pid, "not permitted", "run the daemon as root, or with CAP_SYS_PTRACE");
+    return process_error(
+        pid, "not permitted",
+        "run the daemon as root, or with CAP_SYS_PTRACE; where it has them, the host's security module or "
+        "container forbids it");
   }
   return process_error(pid, errno_text(error_number), {});
 }

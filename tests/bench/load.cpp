@@ -44,6 +44,22 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+double median_ratio(const std::vector<double>& ours, const std::vector<double>& floors) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < std::min(ours.size(), floors.size()); ++round) {
+    ratios.push_back(ours[round] / floors[round]);
+  }
+  return median(ratios);
+}
+
+double median_difference(const std::vector<double>& ours, const std::vector<double>& floors) {
+  std::vector<double> differences;
+  for (std::size_t round = 0; round < std::min(ours.size(), floors.size()); ++round) {
+    differences.push_back(ours[round] - floors[round]);
+  }
+  return median(differences);
+}
+
 double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }

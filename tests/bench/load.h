@@ -22,6 +22,10 @@ class Load {
 
 [[nodiscard]] double median(std::vector<double> values);  // NaN if there are none
 
+// The median of each round's own ratio or difference: what slows a whole round falls out.
+[[nodiscard]] double median_ratio(const std::vector<double>& ours, const std::vector<double>& floors);
+[[nodiscard]] double median_difference(const std::vector<double>& ours, const std::vector<double>& floors);
+
 [[nodiscard]] double milliseconds_since(std::chrono::steady_clock::time_point start);
 
 // VmRSS, MB (10^6 bytes).

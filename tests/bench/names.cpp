@@ -17,8 +17,8 @@ using nlohmann::json;
 using test::Daemon;
 using Clock = std::chrono::steady_clock;
 
-constexpr int rounds = 15;
-constexpr long calls = 100'000;
+constexpr int rounds = 25;
+constexpr long calls = 40'000;
 
 struct Case {
   std::string what;
@@ -52,7 +52,7 @@ Row row_of(const Daemon& daemon, Load& load, const Case& of) {
     floors.push_back(load.ns_per_call(calls, "serve"));
     floor.detach();
   }
-  const double extra = median(ours) - median(floors);
+  const double extra = median_difference(ours, floors);
   return {of.what,
           ns(median(ours)),
           ns(median(floors)),

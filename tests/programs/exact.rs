@@ -234,7 +234,7 @@ fn numbers(n: &mut Series) {
 
 fn strings(n: &mut Series) {
     let (s, t, i) = (n.text(), n.text().to_string(), n.next() as i32);
-    let cut = &s[..s.len().min(7)];
+    let cut = &s[..s.len().min(8)];
     let open = call("exact_rust::texts", &[&s, &t, &i, &s.len(), &cut]);
     open.returned(&[&texts(s, &t, i)]);
 

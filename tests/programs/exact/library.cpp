@@ -66,7 +66,7 @@ static void call_texts() {
   const auto n = any<int>();
   const std::string_view view = a;
   const std::string_view part = std::string_view(b).substr(b.size() / 2);
-  texts_case.call({n, view, a.substr(0, 7), part, a.size(), a == "short one"});
+  texts_case.call({n, view, a.substr(0, 8), part, a.size(), a == "short one"});
   const std::string text = texts(n, view, part);
   texts_case.returned({text, text.size()});
   const auto length = any<unsigned>() % 20;

@@ -293,7 +293,7 @@ static void call_pointers() {
   const short grid[2][3] = {{1, 2, 3}, {4, 5, any<short>()}};
   static const char* const texts[] = {"", "short", "of some length, but not beyond what a record keeps"};
   const char* s = texts[next() % 3];
-  pointers_case.call({numbers, numbers[0], numbers[2], *second, row[1], s, std::string(s).substr(0, 7), &second,
+  pointers_case.call({numbers, numbers[0], numbers[2], *second, row[1], s, std::string(s).substr(0, 8), &second,
                       reinterpret_cast<void*>(&doubled), grid[1][2]});
   const int* result = pointers(numbers, &second, &row, s, &second, &doubled, grid);
   pointers_case.returned({numbers[0], result});

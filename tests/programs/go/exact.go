@@ -191,7 +191,7 @@ func round() {
 	o.returned(mixed(e, 1.5, l, 2.5, d))
 
 	s, t := anyText(), anyText()
-	o = call("main.texts", i, s, t, len(s), cut(s, 7), s == "short one")
+	o = call("main.texts", i, s, t, len(s), cut(s, 8), s == "short one")
 	o.returned(texts(i, s, &t))
 
 	o = call("main.joined", t, h)
