@@ -192,6 +192,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   // Stands over whatever may end the daemon: reading the target's files, loading, attaching.
   [[nodiscard]] state::Mark mark() const;
   void let_go(std::vector<Grip> grips, std::function<void()> gone, std::vector<Fd> others = {});
+  void has_let_go();
   [[nodiscard]] std::string process_key(const target::Process& process) const;
 
   spec::Probe spec_;
@@ -212,6 +213,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   std::vector<std::shared_ptr<metrics::Accumulator>> foldings_;  // per instrument; null where the kernel folds
   std::shared_ptr<attach::LoadedProbe> loaded_;
   std::vector<std::function<void()>> waiting_;  // for the kernel to let go
+  int leaving_ = 0;                             // let_go()s that are on their way
   compile::Returns returns_;                    // what the programs were made for
   Callers callers_;
   bool handed_over_ = false;

@@ -99,12 +99,11 @@ void Probe::end(State as, std::string why, std::function<void()> gone) {
   if (!why.empty()) add_note(why);
   if (enabled_) parts_.log.info("probe `" + spec_.id + "` " + text(as) + (why.empty() ? "" : ": " + why));
   if (!enabled_) parts_.registry.drop(series_key());  // it never measured: its names are free again
+  if (gone) waiting_.push_back(std::move(gone));
   let_go(
       std::exchange(grips_, {}),
-      [self, loaded = loaded_, gone = std::move(gone)] {
+      [self, loaded = loaded_] {
         if (self->loaded_ == loaded) self->finish();  // else it has been armed again meanwhile
-        if (gone) gone();
-        for (const auto& waiting : std::exchange(self->waiting_, {})) waiting();
       },
       runtime_links());
   publish();
@@ -125,7 +124,7 @@ void Probe::finish() {
 }
 
 void Probe::when_gone(std::function<void()> gone) {
-  if (loaded_) {
+  if (leaving_ > 0) {
     waiting_.push_back(std::move(gone));
   } else {
     parts_.loop.post(std::move(gone));
@@ -140,12 +139,20 @@ void Probe::let_go(std::vector<Grip> grips, std::function<void()> gone, std::vec
     for (Fd& link : grip.attachment.links) links.push_back(std::move(link));
     for (Fd& link : grip.attachment.learning) links.push_back(std::move(link));
   }
-  parts_.detacher.detach(std::move(links), [&loop = parts_.loop, held, gone = std::move(gone)] {
-    loop.post([held, gone] {
+  ++leaving_;
+  const auto self = weak_from_this().lock();  // nobody where it is called while the probe goes
+  parts_.detacher.detach(std::move(links), [&loop = parts_.loop, self, held, gone = std::move(gone)] {
+    loop.post([self, held, gone] {
       held->clear();  // leases and watches end on the loop's thread
       if (gone) gone();
+      if (self) self->has_let_go();
     });
   });
+}
+
+void Probe::has_let_go() {
+  if (--leaving_ > 0) return;
+  for (const auto& waiting : std::exchange(waiting_, {})) waiting();
 }
 
 }  // namespace diagnose::app
