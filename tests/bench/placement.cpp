@@ -68,6 +68,8 @@ std::optional<target::FileAnswer> read(const std::string& path, const std::strin
                                                  .build_id = {},
                                                  .exits = exits,
                                                  .entry_registers = registers,
+                                                 .entry_memory = false,
+                                                 .exit_memory = false,
                                                  .functions_max = functions_max});
   if (answer) return std::move(*answer);
   std::fprintf(stderr, "%s\n", answer.error().text().c_str());
