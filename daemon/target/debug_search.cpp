@@ -154,13 +154,26 @@ Result<DebugSearch::Found> DebugSearch::find(int fd, const std::string& path, co
   return found;
 }
 
+namespace {
+
+// The question as the reader is asked it: with the files, and without the way to them, which differs from process to
+// process where the answer does not.
+template <typename Request>
+Request with_files(const Request& request, const std::vector<int>& debug_fds) {
+  Request whole = request;
+  whole.around = {};
+  whole.debug_fds = debug_fds;
+  return whole;
+}
+
+}  // namespace
+
 Result<DebugInfo> DebugSearch::describe(const DescribeRequest& request) {
   std::vector<LinkAddress> places;
   for (const DescribeRequest::Place& place : request.places) places.push_back(place.at);
   const auto found = find(request.fd, request.name, request.around, places);
   if (!found) return failure(found.error());
-  DescribeRequest whole = request;
-  whole.debug_fds = found->debug;
+  DescribeRequest whole = with_files(request, found->debug);
   whole.debug_names = found->debug_names;
   whole.split = found->split;
   auto info = reader_.describe(whole);
@@ -171,8 +184,7 @@ Result<DebugInfo> DebugSearch::describe(const DescribeRequest& request) {
 Result<ListAnswer> DebugSearch::list(const ListRequest& request) {
   const auto found = find(request.fd, request.name, request.around);
   if (!found) return failure(found.error());
-  ListRequest whole = request;
-  whole.debug_fds = found->debug;
+  ListRequest whole = with_files(request, found->debug);
   whole.split = found->split;
   return reader_.list(whole);
 }
@@ -180,19 +192,17 @@ Result<ListAnswer> DebugSearch::list(const ListRequest& request) {
 Result<std::vector<Symbolized>> DebugSearch::symbolize(const SymbolizeRequest& request) {
   const auto identity = identity_of(request.fd, request.name);
   if (!identity) return failure(identity.error());
-  if (identity->symbols) return reader_.symbolize(request);
+  if (identity->symbols) return reader_.symbolize(with_files(request, {}));
   const auto found = find(request.fd, request.name, request.around);
   if (!found) return failure(found.error());
-  SymbolizeRequest whole = request;
-  whole.debug_fds = found->debug;
+  SymbolizeRequest whole = with_files(request, found->debug);
   return reader_.symbolize(whole);
 }
 
 Result<FileAnswer> DebugSearch::read(const FileRequest& request) {
   const auto found = find(request.fd, request.name, request.around);
   if (!found) return failure(found.error());
-  FileRequest whole = request;
-  whole.debug_fds = found->debug;
+  FileRequest whole = with_files(request, found->debug);
   whole.split = found->split;
   auto answer = reader_.read(whole);
   if (answer && !found->missing.empty() && answer->functions.empty()) {

@@ -47,13 +47,6 @@ Command attach_hot(const Load& load, const Command& more) {
   return command;
 }
 
-std::uint64_t entry_offset(const json& attached) {
-  for (const json& site : attached.at("sites")) {
-    if (site.at("kind") == "entry") return std::stoull(site.at("offset").get<std::string>(), nullptr, 16);
-  }
-  throw std::runtime_error("no entry among the sites");
-}
-
 void measure_hits(const Daemon& daemon, Load& load, std::vector<Candidate>& candidates, std::vector<double>& floor_ns) {
   Floor floor;
   std::uint64_t site = 0;
@@ -76,13 +69,6 @@ void measure_hits(const Daemon& daemon, Load& load, std::vector<Candidate>& cand
       candidate.theirs.push_back(load.ns_per_call(calls));
     }
   }
-}
-
-std::string ns(double value) {
-  return value == value ? fmt::format("{:.0f} ns", value) : "-";
-}
-std::string ms(double value) {
-  return value == value ? fmt::format("{:.1f} ms", value) : "-";
 }
 
 std::vector<Row> hit_rows(const Daemon& daemon, Load& load) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <stdexcept>
 
 namespace diagnose::bench {
 namespace {
@@ -35,6 +36,13 @@ double Load::ns_per_call(long calls, const std::string& function) {
 long Load::pace(long per_second, long milliseconds) {
   process_.write("pace " + std::to_string(per_second) + " " + std::to_string(milliseconds) + "\n");
   return std::stol(process_.line(std::chrono::milliseconds(milliseconds) + std::chrono::seconds(20)));
+}
+
+std::uint64_t entry_offset(const nlohmann::json& attached) {
+  for (const nlohmann::json& site : attached.at("sites")) {
+    if (site.at("kind") == "entry") return std::stoull(site.at("offset").get<std::string>(), nullptr, 16);
+  }
+  throw std::runtime_error("no entry among the sites");
 }
 
 double median(std::vector<double> values) {

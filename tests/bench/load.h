@@ -1,6 +1,8 @@
 // The target of the measurements, and what is measured of processes.
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,9 @@ class Load {
  private:
   test::Process process_;
 };
+
+// Of the function that `attached`, the answer of `attach --json`, is about; throws if it has none.
+[[nodiscard]] std::uint64_t entry_offset(const nlohmann::json& attached);
 
 [[nodiscard]] double median(std::vector<double> values);  // NaN if there are none
 

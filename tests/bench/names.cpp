@@ -26,17 +26,6 @@ struct Case {
   double most_extra_ns;  // over the floor
 };
 
-std::string ns(double value) {
-  return fmt::format("{:.0f} ns", value);
-}
-std::string ms(double value) {
-  return fmt::format("{:.1f} ms", value);
-}
-
-std::uint64_t entry_offset(const json& attached) {
-  return std::stoull(attached.at("sites").at(0).at("offset").get<std::string>(), nullptr, 16);
-}
-
 Row row_of(const Daemon& daemon, Load& load, const Case& of) {
   test::Command command = {"attach", "--pid", std::to_string(load.pid()), "serve", "--id", "bench", "--type", "counter",
                            "--name", "bench"};

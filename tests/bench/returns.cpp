@@ -75,10 +75,6 @@ double bpftrace_ns(Load& load, const Case& of) {
   return median(times);
 }
 
-std::string ns(double value) {
-  return fmt::format("{:.0f} ns", value);
-}
-
 Row row_of(const Daemon& daemon, Load& load, const Case& of) {
   std::vector<double> ours;
   std::vector<double> floors;

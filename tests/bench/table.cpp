@@ -9,6 +9,14 @@
 
 namespace diagnose::bench {
 
+std::string ns(double value) {
+  return value == value ? fmt::format("{:.0f} ns", value) : "-";
+}
+
+std::string ms(double value) {
+  return value == value ? fmt::format("{:.1f} ms", value) : "-";
+}
+
 std::string machine() {
   std::string processor = "unknown processor";
   std::string hypervisor;

@@ -17,6 +17,10 @@ struct Row {
   bool reached = false;
 };
 
+// As shown; "-" for NaN.
+[[nodiscard]] std::string ns(double value);
+[[nodiscard]] std::string ms(double value);
+
 // The machine's name: processor, cores, kernel.
 [[nodiscard]] std::string machine();
 
