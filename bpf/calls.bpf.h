@@ -18,6 +18,7 @@ struct end {
 	u64 cfa;
 	u64 return_address; /* 0: whatever the frame's is */
 	u64 time_ns;
+	u32 shared; /* set by close_frame(): another open frame has this CFA */
 };
 
 /* 0: it cannot be read. */

@@ -127,7 +127,7 @@ static __always_inline int come_back(struct pt_regs *ctx)
 	number = site_number(cookie);
 	if (number && !returns_at(ctx, &returning, number, words))
 		return 0;
-	if (close(ctx, &returning, now, words) && FRAMES_ARE_STACKED && returning.end.return_address)
+	if (close(ctx, &returning, now, words) && returning.end.shared && returning.end.return_address)
 		bpf_loop(FRAMES_PER_THREAD, return_too, &returning, 0);
 	return 0;
 }

@@ -186,6 +186,7 @@ static __always_inline struct frame *close_frame(struct pt_regs *ctx, struct end
 	if (top->cfa != end->cfa || (end->return_address && top->return_address != end->return_address))
 		return 0;
 	thread->depth = depth - 1;
+	end->shared = FRAMES_ARE_STACKED && depth > 1 && frame_at(thread, depth - 2)->cfa == end->cfa;
 	return top;
 }
 
