@@ -23,6 +23,14 @@ struct {
 	__type(value, struct template_frame);
 } keyed_frames __weak SEC(".maps");
 
+/* The threads that have opened a frame: only their end is worth a look at all frames. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, u64);
+} openers __weak SEC(".maps");
+
 #define FRAMES_ARE_STACKED 0
 
 struct place {
@@ -57,6 +65,11 @@ static __always_inline int key_of(struct pt_regs *ctx, u64 cfa, struct frame_key
 	return 1;
 }
 
+static __always_inline int is_opener(u64 flags)
+{
+	return bpf_task_storage_get(&openers, bpf_get_current_task_btf(), 0, flags) != 0;
+}
+
 static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call *call, u64 *words)
 {
 	struct frame_key key;
@@ -66,6 +79,10 @@ static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call
 
 	if (!key_of(ctx, call->cfa, &key)) {
 		count_loss(words, LOSS_UNREADABLE);
+		return 0;
+	}
+	if (!PATCHED(CONSTANT_GOROUTINES, 1) && !is_opener(BPF_LOCAL_STORAGE_GET_F_CREATE)) {
+		count_loss(words, LOSS_FRAMES_UNAVAILABLE);
 		return 0;
 	}
 	frame = bpf_map_lookup_elem(&keyed_frames, &key);

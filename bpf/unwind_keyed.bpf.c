@@ -64,7 +64,7 @@ SEC("raw_tp") int on_thread_end_keyed(struct bpf_raw_tracepoint_args *ctx)
 	struct control *now = the_control();
 	struct pt_regs *regs;
 
-	if (!now || !measures_calls(now)) /* threads of every process of the host end here */
+	if (!now || !measures(now) || !is_opener(0)) /* threads of every process of the host end here */
 		return 0;
 	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	if (!regs || bpf_probe_read_kernel(&leaving.low, sizeof(leaving.low), &regs->rsp))

@@ -57,6 +57,8 @@ const char* map_name(MapRole role) {
       return "dg_zeros";
     case MapRole::keyed_frames:
       return "dg_keyed_frames";
+    case MapRole::openers:
+      return "dg_openers";
     case MapRole::callers:
       return "dg_callers";
     case MapRole::processes:

@@ -122,6 +122,7 @@ void plan_frames_map(const ProbeEvaluation& evaluation, const Frames& frames, Pl
                          .value_bytes = frame_bytes(evaluation),
                          .entries = frames.returns.frames == FrameKey::stack ? STACK_FRAMES_MAX : FRAMES_MAX,
                          .flags = BPF_F_NO_PREALLOC});
+    plan.maps.push_back({.role = MapRole::openers, .type = BPF_MAP_TYPE_TASK_STORAGE, .value_bytes = 8, .entries = 0});
   } else {
     plan.maps.push_back(
         {.role = MapRole::frames,

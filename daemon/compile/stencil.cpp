@@ -214,6 +214,7 @@ std::map<int, MapRole> Stencils::Loaded::roles() const {
       {bpf_map__fd(maps.callers), MapRole::callers},
       {bpf_map__fd(maps.processes), MapRole::processes},
       {bpf_map__fd(maps.keyed_frames), MapRole::keyed_frames},
+      {bpf_map__fd(maps.openers), MapRole::openers},
   };
 }
 

@@ -21,7 +21,20 @@
 namespace diagnose::compile {
 
 // The maps that a stencil names.
-enum class MapRole { control, ledger, records, series, zeros, frames, keyed_frames, sites, callers, processes, gauges };
+enum class MapRole {
+  control,
+  ledger,
+  records,
+  series,
+  zeros,
+  frames,
+  keyed_frames,
+  openers,
+  sites,
+  callers,
+  processes,
+  gauges
+};
 
 // One function of a stencil.  Positions are indices of instructions.
 struct StencilFunction {
