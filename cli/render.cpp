@@ -330,16 +330,19 @@ std::string event_text(const json& event, const Style& style) {
                                  event.contains("pid") ? scalar_text(event["pid"]) : "?");
   const std::string kind = text_of(event, "event");
   if (!kind.empty()) text += " " + kind;
-  if (const std::string message = text_of(event, "message"); !message.empty()) {
+  const std::string message = text_of(event, "message");
+  if (!message.empty()) {
     text += " " + message;
   } else if (event.contains("value") && !event["value"].is_null()) {
     text += " " + scalar_text(event["value"]);
   }
-  for (const char* group : {"labels", "fields"}) {
+  const auto append = [&](const char* group) {
     for (const auto& [name, value] : object_of(event, group).items()) {
       text += fmt::format(" {}={}", printable(name), scalar_text(value));
     }
-  }
+  };
+  append("labels");
+  if (message.empty()) append("fields");  // which the message is made of
   return text + "\n";
 }
 

