@@ -14,6 +14,23 @@ struct {
 	__type(value, u32);
 } callers __weak SEC(".maps");
 
+/* In front of `callers`, as a look into a hash costs 10 ns, with a hundred callers 40: a known caller has its slot for
+ * good if it is the first there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CALLERS_AT_HAND);
+	__type(key, u32);
+	__type(value, u64);
+} callers_at_hand __weak SEC(".maps");
+
+/* Fibonacci hashing: Knuth, The Art of Computer Programming 3, 6.4 */
+static __always_inline u64 *slot_of(u64 key)
+{
+	u32 slot = key * 0x9e3779b97f4a7c15ULL >> 32 & (CALLERS_AT_HAND - 1);
+
+	return bpf_map_lookup_elem(&callers_at_hand, &slot);
+}
+
 /* Once for each caller.  Not noted if there is no room for the record: the next call tries again. */
 static __noinline int report_caller(struct control *now, u64 key, u64 return_address, u32 function)
 {
@@ -42,7 +59,7 @@ static __noinline int report_caller(struct control *now, u64 key, u64 return_add
 /* Is there a breakpoint behind the call, or at the exits? */
 static __always_inline int end_is_watched(struct pt_regs *ctx, struct call *call, struct control *now)
 {
-	u64 key;
+	u64 key, *slot;
 	u32 *state;
 
 	if (call->function & FUNCTION_ANY_CALLER)
@@ -51,9 +68,15 @@ static __always_inline int end_is_watched(struct pt_regs *ctx, struct call *call
 	if (!call->return_address)
 		return !now->callers_only;
 	key = ((call->return_address - ctx->rip) & CALLER_DISTANCE_MASK) | (u64)call->function << 48;
-	state = bpf_map_lookup_elem(&callers, &key);
-	if (state && *state == CALLER_KNOWN)
+	slot = slot_of(key);
+	if (slot && *slot == key)
 		return 1;
+	state = bpf_map_lookup_elem(&callers, &key);
+	if (state && *state == CALLER_KNOWN) {
+		if (slot && !*slot)
+			*slot = key;
+		return 1;
+	}
 	if (!state)
 		report_caller(now, key, call->return_address, call->function);
 	if (!now->callers_only)

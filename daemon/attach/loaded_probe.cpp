@@ -61,6 +61,8 @@ const char* map_name(MapRole role) {
       return "dg_openers";
     case MapRole::callers:
       return "dg_callers";
+    case MapRole::callers_at_hand:
+      return "dg_at_hand";
     case MapRole::processes:
       return "dg_processes";
   }

@@ -203,17 +203,12 @@ Result<std::unique_ptr<Stencils>> Stencils::load(const SharedMaps& shared, std::
 std::map<int, MapRole> Stencils::Loaded::roles() const {
   const auto& maps = skeleton->maps;
   return {
-      {bpf_map__fd(maps.control), MapRole::control},
-      {bpf_map__fd(maps.ledger), MapRole::ledger},
-      {bpf_map__fd(maps.records), MapRole::records},
-      {bpf_map__fd(maps.series), MapRole::series},
-      {bpf_map__fd(maps.zeros), MapRole::zeros},
-      {bpf_map__fd(maps.frames), MapRole::frames},
-      {bpf_map__fd(maps.sites), MapRole::sites},
-      {bpf_map__fd(maps.gauges), MapRole::gauges},
-      {bpf_map__fd(maps.callers), MapRole::callers},
-      {bpf_map__fd(maps.processes), MapRole::processes},
-      {bpf_map__fd(maps.keyed_frames), MapRole::keyed_frames},
+      {bpf_map__fd(maps.control), MapRole::control},     {bpf_map__fd(maps.ledger), MapRole::ledger},
+      {bpf_map__fd(maps.records), MapRole::records},     {bpf_map__fd(maps.series), MapRole::series},
+      {bpf_map__fd(maps.zeros), MapRole::zeros},         {bpf_map__fd(maps.frames), MapRole::frames},
+      {bpf_map__fd(maps.sites), MapRole::sites},         {bpf_map__fd(maps.gauges), MapRole::gauges},
+      {bpf_map__fd(maps.callers), MapRole::callers},     {bpf_map__fd(maps.callers_at_hand), MapRole::callers_at_hand},
+      {bpf_map__fd(maps.processes), MapRole::processes}, {bpf_map__fd(maps.keyed_frames), MapRole::keyed_frames},
       {bpf_map__fd(maps.openers), MapRole::openers},
   };
 }

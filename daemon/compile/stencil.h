@@ -32,6 +32,7 @@ enum class MapRole {
   openers,
   sites,
   callers,
+  callers_at_hand,
   processes,
   gauges
 };
