@@ -128,24 +128,6 @@ std::string declared(const std::string& type, const std::string& name) {
   return type.substr(0, marks) + (is_apart ? "" : " ") + type.substr(marks) + name;
 }
 
-const char* role_text(compile::ProgramRole role) {
-  switch (role) {
-    case compile::ProgramRole::entry:
-      return "entry";
-    case compile::ProgramRole::exit:
-      return "exit";
-    case compile::ProgramRole::caller:
-      return "caller";
-    case compile::ProgramRole::unwind:
-      return "unwind";
-    case compile::ProgramRole::thread_end:
-      return "thread end";
-    case compile::ProgramRole::session:
-      return "session";
-  }
-  return "entry";
-}
-
 }  // namespace
 
 std::string place_text(const std::vector<Piece>& pieces) {
@@ -178,7 +160,7 @@ json explain_shape(const Probe& probe, const Parts& parts, bool listings) {
         compile::ProgramRole::session, compile::ProgramRole::unwind, compile::ProgramRole::thread_end}) {
     const compile::Linked* program = probe.plan().program(role);
     if (program == nullptr || program->instructions.empty()) continue;
-    json one = {{"role", role_text(role)}, {"instructions", program->instructions.size()}};
+    json one = {{"role", compile::name_of(role)}, {"instructions", program->instructions.size()}};
     if (listings) one["listing"] = compile::listing(program->instructions);
     shape["programs"].push_back(std::move(one));
   }

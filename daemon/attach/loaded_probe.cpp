@@ -69,24 +69,6 @@ const char* map_name(MapRole role) {
   return "dg_map";
 }
 
-const char* program_name(compile::ProgramRole role) {
-  switch (role) {
-    case compile::ProgramRole::entry:
-      return "entry";
-    case compile::ProgramRole::exit:
-      return "exit";
-    case compile::ProgramRole::caller:
-      return "caller";
-    case compile::ProgramRole::unwind:
-      return "unwind";
-    case compile::ProgramRole::thread_end:
-      return "end";
-    case compile::ProgramRole::session:
-      return "session";
-  }
-  return "program";
-}
-
 // Windows of 2^shift ticks of `tick_ns`, about a second or as long as it takes to have one record.
 struct Rate {
   std::uint32_t shift = 0;
@@ -218,7 +200,7 @@ Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compil
   options.func_info = functions.data();
   options.func_info_cnt = static_cast<std::uint32_t>(functions.size());
   options.func_info_rec_size = sizeof(bpf_func_info);
-  const std::string name = "diagnose_" + std::string(program_name(role));
+  const std::string name = "diagnose_" + std::string(compile::name_of(role));
   Fd program(bpf_prog_load(type, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(), &options));
   if (program) return program;
   const int error = errno;
@@ -229,7 +211,7 @@ Result<Fd> LoadedProbe::load_program(const compile::Linked& linked, const compil
   program.reset(bpf_prog_load(type, name.c_str(), "Dual BSD/GPL", instructions.data(), instructions.size(), &options));
   if (program) return program;
   log.resize(std::strlen(log.c_str()));
-  Error refused = kernel_error("load the " + std::string(program_name(role)) + " program of `" + id + "`", error);
+  Error refused = kernel_error("load the " + std::string(compile::name_of(role)) + " program of `" + id + "`", error);
   if (!log.empty()) refused.why += "; the verifier says: " + last_lines(log);
   return failure(std::move(refused));
 }

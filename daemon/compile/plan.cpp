@@ -256,6 +256,24 @@ void plan_programs(const ProgramPlanner& planner, const Frames& frames, Plan& pl
 
 }  // namespace
 
+std::string_view name_of(ProgramRole role) {
+  switch (role) {
+    case ProgramRole::entry:
+      return "entry";
+    case ProgramRole::exit:
+      return "exit";
+    case ProgramRole::caller:
+      return "caller";
+    case ProgramRole::unwind:
+      return "unwind";
+    case ProgramRole::thread_end:
+      return "thread_end";
+    case ProgramRole::session:
+      return "session";
+  }
+  return "program";
+}
+
 const Linked* Plan::program(ProgramRole role) const {
   const auto present = [](const std::optional<Linked>& linked) { return linked ? &*linked : nullptr; };
   switch (role) {

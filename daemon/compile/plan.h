@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/limits.h"
@@ -62,6 +63,7 @@ enum class ProgramRole {
   session,     // an uprobe session
 };
 inline constexpr std::size_t program_roles = 6;
+[[nodiscard]] std::string_view name_of(ProgramRole role);  // as a name of the kernel may be
 
 // Everything that attach/ needs to load one probe.  Plain data.
 struct Plan {
