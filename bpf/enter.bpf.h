@@ -15,7 +15,7 @@ struct {
 } callers __weak SEC(".maps");
 
 /* In front of `callers`, as a look into a hash costs 10 ns, with a hundred callers 40: a known caller has its slot for
- * good if it is the first there. */
+ * good if it is the first there.  Kept is ~key, so that an empty slot is no caller's. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, CALLERS_AT_HAND);
@@ -69,12 +69,12 @@ static __always_inline int end_is_watched(struct pt_regs *ctx, struct call *call
 		return !now->callers_only;
 	key = ((call->return_address - ctx->rip) & CALLER_DISTANCE_MASK) | (u64)call->function << 48;
 	slot = slot_of(key);
-	if (slot && *slot == key)
+	if (slot && *slot == ~key)
 		return 1;
 	state = bpf_map_lookup_elem(&callers, &key);
 	if (state && *state == CALLER_KNOWN) {
 		if (slot && !*slot)
-			*slot = key;
+			*slot = ~key;
 		return 1;
 	}
 	if (!state)
