@@ -61,7 +61,7 @@ enum {
 	FRAMES_MAX = 65536,	 // in the hash table of one probe's frames; memory is taken as they come
 	STACK_FRAMES_MAX = 8192, // the same where an exception looks at all of them
 	CALLERS_MAX = 4096,	 // in the map `callers` of one probe
-	CALLERS_AT_HAND = 1024,	 // slots in front of it, a power of two
+	AT_HAND_BITS = 10,	 // 2^10 slots in front of it: the map `callers_at_hand`
 	WORDS_MAX = 130,	 // 64-bit words of one folded series: sum and 128 buckets, with one to spare
 };
 

@@ -18,7 +18,7 @@ struct {
  * good if it is the first there.  Kept is ~key, so that an empty slot is no caller's. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CALLERS_AT_HAND);
+	__uint(max_entries, 1 << AT_HAND_BITS);
 	__type(key, u32);
 	__type(value, u64);
 } callers_at_hand __weak SEC(".maps");
@@ -26,7 +26,7 @@ struct {
 /* Fibonacci hashing: Knuth, The Art of Computer Programming 3, 6.4 */
 static __always_inline u64 *slot_of(u64 key)
 {
-	u32 slot = key * 0x9e3779b97f4a7c15ULL >> 32 & (CALLERS_AT_HAND - 1);
+	u32 slot = key * 0x9e3779b97f4a7c15ULL >> (64 - AT_HAND_BITS);
 
 	return bpf_map_lookup_elem(&callers_at_hand, &slot);
 }

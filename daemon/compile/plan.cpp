@@ -151,7 +151,7 @@ void plan_maps(const spec::Probe& probe, const ProbeEvaluation& evaluation, cons
                        .value_bytes = 4,
                        .entries = CALLERS_MAX,
                        .flags = BPF_F_NO_PREALLOC});
-  plan.maps.push_back({.role = MapRole::callers_at_hand, .value_bytes = 8, .entries = CALLERS_AT_HAND});
+  plan.maps.push_back({.role = MapRole::callers_at_hand, .value_bytes = 8, .entries = 1U << AT_HAND_BITS});
 }
 
 bool runs_at(Phase phase, int hole) {
