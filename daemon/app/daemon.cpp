@@ -359,7 +359,7 @@ void Daemon::Impl::stop() {
 }
 
 void Daemon::Impl::detach_all() {
-  log.info("stopping: taking " + std::to_string(roster->all().size()) + " probes away");
+  log.info("stopping: probes to take away: " + std::to_string(roster->all().size()));
   // The kernel drops what is left when we exit: do not wait for it longer than promised.
   agenda->after(limits::shutdown - 1s, [this] {
     server.reset();  // unlinks the socket

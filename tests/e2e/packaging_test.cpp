@@ -46,12 +46,21 @@ TEST(Packaging, InstallPutsEverythingInItsPlaceAndKeepsChangedSettings) {
   EXPECT_EQ(read_file(settings), "# mine\n");
 }
 
-TEST(Packaging, TheInstalledUnitNamesTheInstalledDaemonAndSettings) {
-  const std::string text = read_file(TEST_BINARY_DIR "/packaging/diagnosed.service");
-  std::smatch found;
-  ASSERT_TRUE(std::regex_search(text, found, std::regex("ExecStart=(\\S+) --config (\\S+)")));
-  EXPECT_TRUE(found[1].str().ends_with("/sbin/diagnosed"));
-  EXPECT_TRUE(found[2].str().ends_with("/etc/diagnose/diagnosed.yaml"));
+TEST(Packaging, TheInstalledUnitNamesTheInstalledDaemonAndSettingsWhateverThePrefix) {
+  for (const std::string prefix : {"/usr", "/usr/local", "/opt/diagnose"}) {
+    const TemporaryFolder folder;
+    const std::string root = folder.path().string();
+    const Ended ended = run({"env", "DESTDIR=" + root, "cmake", "--install", TEST_BINARY_DIR, "--prefix", prefix});
+    ASSERT_EQ(ended.status, 0) << ended.err;
+    const std::string text = read_file(root + prefix + "/lib/systemd/system/diagnosed.service");
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(text, found, std::regex("ExecStart=(\\S+) --config (\\S+)"))) << prefix;
+    EXPECT_TRUE(std::filesystem::exists(root + found[1].str())) << found[1];
+    ASSERT_TRUE(std::filesystem::exists(root + found[2].str())) << found[2];
+    const std::string settings = read_file(root + found[2].str());
+    ASSERT_TRUE(std::regex_search(settings, found, std::regex("  - (\\S+/specs)"))) << prefix;
+    EXPECT_TRUE(std::filesystem::is_directory(root + found[1].str())) << found[1];
+  }
 }
 
 TEST(Packaging, TheExampleSettingsAreGood) {
