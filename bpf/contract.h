@@ -18,7 +18,7 @@ typedef __s64 contract_s64;
 #else
 #include <cstdint>
 #define CONTRACT_SIZE(type, bytes) static_assert(sizeof(type) == (bytes), #type)
-#define CONTRACT_TAIL(type, name) static_assert(sizeof(type) > 0, #name)
+#define CONTRACT_TAIL(type, name) static_assert(alignof(type) > 0, #name)
 using contract_u8 = std::uint8_t;
 using contract_u16 = std::uint16_t;
 using contract_u32 = std::uint32_t;

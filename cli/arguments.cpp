@@ -112,7 +112,8 @@ std::string absolute_exe(const std::string& exe) {
   }
   const char* path = std::getenv("PATH");
   for (const std::string& directory : split(path != nullptr ? path : "", ':')) {
-    const std::string candidate = directory + "/" + exe;
+    std::string candidate = directory;
+    candidate.append("/").append(exe);
     if (directory.starts_with('/') && access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return exe;  // the daemon says what it needs

@@ -59,7 +59,7 @@ const CLI::Option* at_most_one(const std::vector<CLI::Option*>& options) {
 
 // `function` is what stands for the function in the help.
 std::vector<CLI::Option*> add_processes(CLI::App& verb, AttachArguments& to, const std::string& function) {
-  const std::vector<CLI::Option*> processes{
+  std::vector<CLI::Option*> processes{
       verb.add_option("--pid", to.pids, "These processes")
           ->delimiter(',')
           ->allow_extra_args(false)
@@ -68,9 +68,8 @@ std::vector<CLI::Option*> add_processes(CLI::App& verb, AttachArguments& to, con
       verb.add_option("--exe", to.exe, "Those that run this program; a glob is allowed")->type_name("PATH"),
       verb.add_option("--comm", to.comm, "Those of this name")->type_name("NAME"),
       verb.add_flag("--all", to.all, "Every one that maps --module")};
-  for (CLI::Option* one : processes) {
-    one->group("Which processes (one of these, or " + function + " as MODULE:" + function + ")");
-  }
+  const std::string group = "Which processes (one of these, or " + function + " as MODULE:" + function + ")";
+  for (CLI::Option* one : processes) one->group(group);
   return processes;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <utility>
@@ -48,7 +48,9 @@ void take(Offer& made, const std::string& option, const std::string& value) {
   if (option == "--all") made.arguments.all = true;
   if (option != "--pid") return;
   for (std::size_t at = 0; at < value.size(); at = std::min(value.find(',', at), value.size() - 1) + 1) {
-    if (const int pid = std::atoi(value.c_str() + at); pid > 0) made.arguments.pids.push_back(pid);
+    int pid = 0;
+    std::from_chars(value.data() + at, value.data() + value.size(), pid);
+    if (pid > 0) made.arguments.pids.push_back(pid);
   }
 }
 

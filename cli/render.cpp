@@ -104,7 +104,7 @@ std::string sites_summary(const json& sites) {
 
 std::string expires_text(const json& object, Now now) {
   if (object.contains("expires") && object["expires"].is_null()) return "never";
-  const std::string expires = text_of(object, "expires");
+  std::string expires = text_of(object, "expires");
   if (expires.empty()) return {};
   const auto time = lifespan::parse_rfc3339(expires);
   if (!time) return expires;

@@ -1,6 +1,6 @@
 // diagnosed: flags, build, run.
 #include <CLI/CLI.hpp>
-#include <cstdlib>
+#include <charconv>
 #include <iostream>
 #include <string_view>
 #include <sys/resource.h>
@@ -37,7 +37,10 @@ void raise_descriptor_limit() {
 int main(int argc, char** argv) {
   // The daemon starts itself so, once for each reader of files: nothing of it that a person would want.
   if (argc == 3 && std::string_view(argv[1]) == "--reader-fd") {
-    return diagnose::target::serve_reader(std::atoi(argv[2]), *diagnose::target::make_elf_reader());
+    const std::string_view number = argv[2];
+    int socket = -1;
+    std::from_chars(number.data(), number.data() + number.size(), socket);
+    return diagnose::target::serve_reader(socket, *diagnose::target::make_elf_reader());
   }
   // And so for each debug file that a server may have.
   if (argc == 3 && std::string_view(argv[1]) == "--debug-file") return diagnose::target::print_debug_file(argv[2]);

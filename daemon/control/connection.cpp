@@ -169,7 +169,11 @@ void SocketConnection::serve(std::string_view line) {
 }
 
 void SocketConnection::answer(std::string line) {
-  output_ += line;
+  if (output_.empty()) {
+    output_ = std::move(line);
+  } else {
+    output_ += line;
+  }
   watch();  // also when there was nothing to send: a place has become free, or the connection is over
 }
 

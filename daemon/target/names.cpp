@@ -116,7 +116,7 @@ bool is_mangled(std::string_view symbol) {
 }
 
 std::string demangle(std::string_view symbol) {
-  const std::string text(symbol);
+  std::string text(symbol);
   if (!is_mangled(symbol)) return text;
   // Legacy Rust names are valid C++ names as well: "_ZN4core3fmt...17h0123456789abcdefE".
   const bool rust = symbol.starts_with("_R") || symbol.find("17h") != std::string_view::npos;
