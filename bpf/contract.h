@@ -117,7 +117,8 @@ CONTRACT_SIZE(ticks, 16);
 // -------------------------------------------------------------------------------------
 //   bits 0..15   CFA - rsp at the breakpoint, bytes: 8 at an entry or a plain `ret`, 0 right behind a call
 //   bits 16..31  by program:
-//     on_call, on_enter  the function's number in the probe, with FUNCTION_ANY_CALLER where that holds
+//     on_call            the number of the form that holds there (daemon/compile/forms.h)
+//     on_enter           the function's number in the probe, with FUNCTION_ANY_CALLER where that holds
 //     on_caller          rip - return address, bytes, or CALLER_ANY (a trampoline's: do not compare it)
 //     on_unwind          enum unwind_kind
 //   bits 32..63  0, or 1 + index in the map `sites` of a struct site that says more; it overrides bits 0..15

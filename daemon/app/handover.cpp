@@ -1,6 +1,7 @@
 #include "app/handover.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 #include <iterator>
 #include <string_view>
@@ -22,6 +23,15 @@ void add(std::string& text, const event::Layout& layout) {
   for (const event::Column& column : layout.columns) {
     text += fmt::format(" {:?}:{}:{}:{}:{:?}:{}", column.name, static_cast<int>(column.type), column.offset,
                         column.size, column.constant, column.null_bit);
+  }
+}
+
+void add(std::string& text, const compile::Function& function) {
+  for (const bpf_insn& one : function.instructions) {
+    std::uint64_t word = 0;
+    static_assert(sizeof word == sizeof one);
+    std::memcpy(&word, &one, sizeof word);
+    text += fmt::format(" {:x}", word);
   }
 }
 
@@ -72,6 +82,11 @@ std::uint64_t shape_of_maps(const compile::Plan& plan, const compile::ProbeEvalu
     add(text, one.key);
     add(text, one.payload);
     for (const std::int64_t bound : one.bounds) text += fmt::format(" {}", bound);
+    // Cookies to come must mean the forms that the programs were made of.
+    if (evaluation.forms == 1) continue;
+    text += fmt::format(" {} forms", evaluation.forms);
+    add(text, one.admit);
+    add(text, one.evaluate);
   }
   return hash(text);
 }

@@ -106,15 +106,15 @@ void Probe::rehearse() {
 
 Status Probe::load(compile::Returns returns) {
   returns_ = returns;
-  evaluation_ = *compiled_;
-  plan_ = compile::plan(spec_, evaluation_, parts_.stencils, returns);
+  forms_ = *compiled_;
+  plan_ = compile::plan(spec_, forms_.all, parts_.stencils, returns);
   taken_over_ = !rehearsal_ && take_over_programs();
   if (!taken_over_) {
     auto loaded = attach::LoadedProbe::load(parts_.kernel, plan_, parts_.stencils, number_, spec_.id);
     if (!loaded) return tl::unexpected(loaded.error());
     loaded_ = std::move(*loaded);
   }
-  callers_.begin(loaded_, needs_result(), evaluation_.reads_memory_at_end, rehearsal_);
+  callers_.begin(loaded_, needs_result(), forms_.all.reads_memory_at_end, rehearsal_);
   handed_over_ = false;
   if (rehearsal_) return {};
   if (taken_over_) {
@@ -134,9 +134,9 @@ Status Probe::add_series() {
     const spec::Instrument& instrument = spec_.instruments[index];
     foldings_.push_back(nullptr);
     if (instrument.type == spec::InstrumentType::log) continue;
-    const metrics::Shape shape = shape_of(spec_, instrument, evaluation_.instruments[index]);
+    const metrics::Shape shape = shape_of(spec_, instrument, forms_.all.instruments[index]);
     metrics::Registry::Read read;
-    if (evaluation_.instruments[index].fold) {
+    if (forms_.all.instruments[index].fold) {
       read = [loaded = std::shared_ptr<const attach::LoadedProbe>(loaded_), index]() -> Result<metrics::Reading> {
         return loaded->read(index).map([](attach::InstrumentWords words) { return reading_of(std::move(words)); });
       };

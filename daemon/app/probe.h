@@ -16,6 +16,7 @@
 #include "app/folding.h"
 #include "app/handover.h"
 #include "app/parts.h"
+#include "app/place_compiler.h"
 #include "attach/attachment.h"
 #include "attach/lease.h"
 #include "compile/evaluation.h"
@@ -129,7 +130,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   Result<target::Resolution> resolve(const target::Process* process);
   using Descriptions = std::map<std::pair<dev_t, ino_t>, target::DebugInfo>;
   Status compile(target::Resolution& resolution, Descriptions& descriptions);
-  void compile_module(target::Module& module, const target::DebugInfo& description, std::vector<Error>& refused);
+  void note_copies(const target::Module& module, const target::DebugInfo& description);
   Status refuse(const std::vector<spec::Fault>& faults);
   [[nodiscard]] bool loaded_as_compiled() const;
   Status load(compile::Returns returns);
@@ -206,8 +207,9 @@ class Probe : public std::enable_shared_from_this<Probe> {
   std::vector<std::string> notes_;
   compile::Names names_;
   compile::Mentions mentions_;
-  std::optional<compile::ProbeEvaluation> compiled_;  // once a function to compile for is known
-  compile::ProbeEvaluation evaluation_;               // of the programs that are loaded
+  std::optional<Forms> compiled_;  // once a function to compile for is known
+  Forms forms_;                    // of the programs that are loaded
+  FormNumbers form_numbers_;
   compile::Plan plan_;
   bool wants_return_ = false;
   std::vector<std::shared_ptr<metrics::Accumulator>> foldings_;  // per instrument; null where the kernel folds

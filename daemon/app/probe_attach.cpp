@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "app/describe.h"
 #include "app/probe.h"
 #include "app/strategy.h"
 #include "app/survey.h"
@@ -16,10 +17,10 @@ target::Need Probe::need() const {
   // Within a copy neither arguments nor the end of the call are where the function has them.
   const bool inlined = spec_.target.inlined && !wants_return_ && !wants_description();
   return {.exits = wants_return_,
-          .entry_registers = compiled_ ? compiled_->entry_registers : target::every_register,
+          .entry_registers = compiled_ ? compiled_->all.entry_registers : target::every_register,
           .entry_unmoved = spec_.return_strategy == spec::ReturnStrategy::trampoline,
-          .entry_memory = !compiled_ || compiled_->reads_memory_at_call,
-          .exit_memory = wants_return_ && (!compiled_ || compiled_->reads_memory_at_end),
+          .entry_memory = !compiled_ || compiled_->all.reads_memory_at_call,
+          .exit_memory = wants_return_ && (!compiled_ || compiled_->all.reads_memory_at_end),
           .inlined = inlined,
           .nop5_in_body = parts_.kernel.nop5_spares_red_zone()};
 }
@@ -224,7 +225,13 @@ Status Probe::hold(const target::Module& module, std::optional<target::Process> 
 
 Result<attach::Attachment> Probe::put_breakpoints(const Grip& grip, std::optional<pid_t> process) {
   if (!rehearsal_) {
-    return attach::attach(parts_.kernel, parts_.detacher, *loaded_, grip.module, grip.returns, process, !handed_over_);
+    std::vector<std::uint16_t> forms;
+    for (const target::Function& function : grip.module.functions) {
+      const auto found = form_numbers_.find({{grip.module.device, grip.module.inode}, described_at(function)});
+      forms.push_back(found == form_numbers_.end() ? std::uint16_t{0} : found->second);
+    }
+    return attach::attach(parts_.kernel, parts_.detacher, *loaded_, grip.module, {grip.returns, forms}, process,
+                          !handed_over_);
   }
   attach::Attachment attachment;
   attachment.device = grip.module.device;

@@ -1,35 +1,13 @@
 // Probe: its expressions, compiled against what debug information says of the functions.
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "app/describe.h"
 #include "app/probe.h"
-#include "target/elf_image.h"
+#include "compile/forms.h"
 
 namespace diagnose::app {
 namespace {
-
-bool same(const compile::Function& a, const compile::Function& b) {
-  const std::size_t bytes = a.instructions.size() * sizeof(bpf_insn);
-  return a.instructions.size() == b.instructions.size() &&
-         (bytes == 0 || std::memcmp(a.instructions.data(), b.instructions.data(), bytes) == 0);
-}
-
-bool same(const event::Layout& a, const event::Layout& b) {
-  return std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end());
-}
-
-// One program serves both.
-bool same(const compile::ProbeEvaluation& a, const compile::ProbeEvaluation& b) {
-  if (a.entry_registers != b.entry_registers || a.capture.has_value() != b.capture.has_value()) return false;
-  if (a.capture && !same(*a.capture, *b.capture)) return false;
-  return std::equal(a.instruments.begin(), a.instruments.end(), b.instruments.begin(), b.instruments.end(),
-                    [](const compile::Evaluation& one, const compile::Evaluation& other) {
-                      return same(one.admit, other.admit) && same(one.evaluate, other.evaluate) &&
-                             same(one.key, other.key) && same(one.payload, other.payload);
-                    });
-}
 
 // Entries, and exits too where asked.
 bool all_cheap(const target::Resolution& resolution, bool exits) {
@@ -56,19 +34,6 @@ std::vector<std::string> inlined_notes(const target::Module& module, const targe
   return notes;
 }
 
-// Where the same is asked for as at the places before, but lies elsewhere.
-Error lies_elsewhere(const std::string& id, const target::Module& module, const target::Function& function) {
-  Error error{.what = "attach `" + id + "`",
-              .where = module.path + ":" + function.name,
-              .why = "what it asks for lies elsewhere there than in the functions before",
-              .mend = "give that function a probe of its own"};
-  if (function.sites.empty() || function.sites.front().kind != target::SiteKind::usdt) return error;
-  error.where += " at " + target::hex(raw(function.sites.front().address));
-  error.why = "the marker's arguments lie elsewhere there than at its places before: it is not counted there";
-  error.mend = "leave the arguments out, and every place is counted";
-  return error;
-}
-
 }  // namespace
 
 Status Probe::refuse(const std::vector<spec::Fault>& faults) {
@@ -86,7 +51,7 @@ Status Probe::check() {
   if (wants_description()) return {};
   compile::Evaluated evaluated = compile::evaluate(spec_, {.may_sleep = parts_.kernel.uprobe_multi});
   if (!evaluated.faults.empty()) return refuse(evaluated.faults);
-  compiled_ = std::move(evaluated.probe);
+  compiled_ = Forms{.each = {evaluated.probe}, .all = evaluated.probe};
   return {};
 }
 
@@ -121,70 +86,49 @@ Result<target::Resolution> Probe::resolve(const target::Process* process) {
 }
 
 bool Probe::loaded_as_compiled() const {
-  return same(evaluation_, *compiled_);
+  return compile::same(forms_.all, compiled_->all);
 }
 
 Status Probe::compile(target::Resolution& resolution, Descriptions& descriptions) {
-  if (grips_.empty()) compiled_.reset();
-  std::vector<Error> refused;
+  if (grips_.empty()) {
+    compiled_.reset();
+    form_numbers_.clear();
+  }
+  PlaceCompiler places(
+      spec_,
+      {.described = wants_description(), .ends_of_calls = wants_return_, .may_sleep = parts_.kernel.uprobe_multi},
+      grips_.empty() ? nullptr : &forms_);
+  std::vector<target::Module*> fresh;
   for (target::Module& module : resolution.modules) {
     const auto [known, added] = descriptions.try_emplace({module.device, module.inode});
+    if (added) fresh.push_back(&module);
     if (added && wants_description()) {
       auto described = describe(parts_.reader, module, names_);
       if (!described && names_.any) return tl::unexpected(described.error());
       if (described) known->second = std::move(*described);
     }
-    compile_module(module, known->second, refused);
-    const bool leaves_out = spec_.target.inlined && (wants_return_ || wants_description());
-    if (!added || !grips_.empty() || !leaves_out || spec_.target.place_by != spec::PlaceBy::function) continue;
-    constexpr std::size_t few = 20;  // functions; of many it takes too long to find out
-    if (wants_description()) {
-      for (const std::string& note : inlined_notes(module, known->second)) add_note(note);
-    } else if (module.functions.size() <= few) {
-      const auto described = describe(parts_.reader, module, {});
-      if (!described) continue;  // a note less
-      for (const std::string& note : inlined_notes(module, *described)) add_note(note);
-    }
+    places.add(module, known->second);
   }
+  if (auto forms = places.settle()) compiled_ = std::move(*forms);
+  for (const auto& [place, number] : places.numbers()) form_numbers_[place] = number;
+  for (const target::Module* module : fresh) note_copies(*module, descriptions.at({module->device, module->inode}));
   std::erase_if(resolution.modules, [](const target::Module& module) { return module.functions.empty(); });
-  for (const Error& error : refused) add_error(error);
-  return resolution.modules.empty() ? failure(refused.front()) : Status{};
+  for (const Error& error : places.errors()) add_error(error);
+  return resolution.modules.empty() ? failure(places.errors().front()) : Status{};
 }
 
-// Leaves the functions that one program serves; the others are refused by name.
-void Probe::compile_module(target::Module& module, const target::DebugInfo& description, std::vector<Error>& refused) {
-  std::optional<compile::Abi> done;  // without a description all functions of a language are alike
-  const auto unfit = [&](const target::Function& function) {
-    const compile::Abi abi = function.go ? compile::Abi::go : compile::Abi::system_v;
-    if (!wants_description() && done == abi) return false;
-    done = abi;
-    const auto place = std::find_if(description.places.begin(), description.places.end(),
-                                    [&](const target::Described& one) { return one.at == described_at(function); });
-    const bool known = description.present && place != description.places.end();
-    compile::Evaluated evaluated = compile::evaluate(
-        spec_, {.abi = abi,
-                .debug = known ? &description : nullptr,
-                .place = known ? static_cast<std::size_t>(place - description.places.begin()) : 0,
-                .site = function.sites.empty() ? std::nullopt : std::optional(function.sites.front().address),
-                .may_sleep = parts_.kernel.uprobe_multi});
-    for (const spec::Fault& fault : evaluated.faults) {
-      Error error = fault.error();
-      const bool told = known && !place->function.empty();
-      if (!told && !description.missing.empty()) error.why += " (" + description.missing + ")";
-      refused.push_back(std::move(error));
-    }
-    if (!evaluated.faults.empty()) return true;
-    const compile::ProbeEvaluation* reference = compiled_ ? &*compiled_ : nullptr;
-    if (!grips_.empty()) reference = &evaluation_;
-    if (reference == nullptr) {
-      compiled_ = std::move(evaluated.probe);
-      return false;
-    }
-    if (same(*reference, evaluated.probe)) return false;
-    refused.push_back(lies_elsewhere(spec_.id, module, function));
-    return true;
-  };
-  std::erase_if(module.functions, unfit);
+// Inlined copies that are not counted, where that can be told in little time.
+void Probe::note_copies(const target::Module& module, const target::DebugInfo& description) {
+  const bool leaves_out = spec_.target.inlined && (wants_return_ || wants_description());
+  if (!grips_.empty() || !leaves_out || spec_.target.place_by != spec::PlaceBy::function) return;
+  constexpr std::size_t few = 20;  // functions; of many it takes too long to find out
+  if (wants_description()) {
+    for (const std::string& note : inlined_notes(module, description)) add_note(note);
+  } else if (module.functions.size() <= few) {
+    const auto described = describe(parts_.reader, module, {});
+    if (!described) return;  // a note less
+    for (const std::string& note : inlined_notes(module, *described)) add_note(note);
+  }
 }
 
 }  // namespace diagnose::app

@@ -51,7 +51,7 @@ std::optional<HandedProbe> Probe::leave(Outgoing& outgoing) {
   left.lifespan = lifespan::text(spec_.lifespan);
   left.lastmodified = lifespan::rfc3339(spec_.lastmodified);
   left.returns = returns_;
-  left.shape = shape_of_maps(plan_, evaluation_);
+  left.shape = shape_of_maps(plan_, forms_.all);
   const auto handles = loaded_->leave();
   for (const int map : handles.maps) left.maps.push_back(outgoing.add(map));
   for (const int program : handles.programs) left.programs.push_back(outgoing.add(program));
@@ -99,7 +99,7 @@ void Probe::compare_bequest(const target::Resolution& resolution) {
 bool Probe::take_over_programs() {
   if (!bequest_) return false;
   const HandedProbe& left = bequest_->probe;
-  if (left.shape != shape_of_maps(plan_, evaluation_) || left.programs.size() != compile::program_roles) {
+  if (left.shape != shape_of_maps(plan_, forms_.all) || left.programs.size() != compile::program_roles) {
     drop_bequest("this version keeps its counts in another form");
     return false;
   }

@@ -42,7 +42,7 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
       chosen->strategy = attach::Strategy::sites;
       chosen->why += "; and the callers of every process are too many";
     }
-    if (evaluation_.uses_result_high && chosen->strategy == attach::Strategy::callers) {
+    if (forms_.all.uses_result_high && chosen->strategy == attach::Strategy::callers) {
       if (spec_.return_strategy == spec::ReturnStrategy::callers || !function.exits_error.empty()) {
         return failure({.what = "see the result of `" + function.name + "`",
                         .where = grip.module.path,
@@ -71,7 +71,7 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
 }
 
 bool Probe::needs_result() const {
-  return std::any_of(evaluation_.instruments.begin(), evaluation_.instruments.end(),
+  return std::any_of(forms_.all.instruments.begin(), forms_.all.instruments.end(),
                      [](const auto& instrument) { return instrument.uses_result; });
 }
 

@@ -69,8 +69,8 @@ void fill_columns(event::Record& record, const compile::Evaluation& evaluation, 
 }  // namespace
 
 std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chrono::nanoseconds realtime_offset) {
-  if (raw.instrument >= evaluation_.instruments.size()) return std::nullopt;
-  const compile::Evaluation& evaluation = evaluation_.instruments[raw.instrument];
+  if (raw.instrument >= forms_.all.instruments.size()) return std::nullopt;
+  const compile::Evaluation& evaluation = forms_.all.instruments[raw.instrument];
   const spec::Instrument& instrument = spec_.instruments[raw.instrument];
   if (raw.payload.size() < evaluation.payload.size) return std::nullopt;
   spending_.charge_ns(parts_.run_times.record);

@@ -79,14 +79,21 @@ Status add_function(LoadedProbe& probe, const target::Function& function, const 
   return add_exits(probe, function, plan.exits);
 }
 
-Result<Plan> plan_sites(LoadedProbe& probe, const target::Module& module, std::span<const Return> returns,
-                        bool exits_of_callers, std::vector<std::string>& notes) {
+Result<Plan> plan_sites(LoadedProbe& probe, const target::Module& module, const Ways& ways, bool exits_of_callers,
+                        std::vector<std::string>& notes) {
   const bool wants_return = probe.program(ProgramRole::exit) >= 0;
   Plan plan;
   for (std::size_t at = 0; at < module.functions.size(); ++at) {
     const target::Function& function = module.functions[at];
-    const Return how = wants_return && at < returns.size() ? returns[at] : Return{};
-    if (wants_return && how.strategy != Strategy::trampoline && !function.exits_error.empty()) {
+    if (!wants_return) {
+      const std::uint16_t form = at < ways.forms.size() ? ways.forms[at] : std::uint16_t{0};
+      if (auto status = add(probe, &function, function.sites.front(), form, plan.entries); !status) {
+        return tl::unexpected(status.error());
+      }
+      continue;
+    }
+    const Return how = at < ways.returns.size() ? ways.returns[at] : Return{};
+    if (how.strategy != Strategy::trampoline && !function.exits_error.empty()) {
       notes.push_back(no_exits(module, function).text());
       continue;
     }
@@ -143,7 +150,7 @@ const char* text(Strategy strategy) {
 }
 
 Result<Attachment> attach(const Kernel& kernel, Detacher& detacher, LoadedProbe& probe, const target::Module& module,
-                          std::span<const Return> returns, std::optional<pid_t> process, bool exits_of_callers) {
+                          const Ways& ways, std::optional<pid_t> process, bool exits_of_callers) {
   Attachment made{.device = module.device,
                   .inode = module.inode,
                   .process = process,
@@ -151,7 +158,7 @@ Result<Attachment> attach(const Kernel& kernel, Detacher& detacher, LoadedProbe&
                   .notes = {},
                   .links = {},
                   .learning = {}};
-  const auto plan = plan_sites(probe, module, returns, exits_of_callers, made.notes);
+  const auto plan = plan_sites(probe, module, ways, exits_of_callers, made.notes);
   if (!plan) return tl::unexpected(plan.error());
   const Destination to{probe, kernel, detacher, *module.file, module.path, process};
   // Entries last, so that no call is entered whose exit nobody watches.

@@ -42,14 +42,19 @@ struct Attachment {
   std::vector<Fd> learning;
 };
 
-// Puts breakpoints on the sites of `module`'s functions, in one process or in all, each by its strategy (`returns` has
-// one element a function; ignored by a probe that wants no return).  Sites behind callers are attach_sites()'s matter;
-// with `exits_of_callers` the exits of functions by callers are probed as well.  Loop thread only; takes milliseconds.
-// Errors name the process and the reason; nothing stays behind, though `detacher` may still be taking
-// away what was undone.
+// How a module's functions are probed; borrowed, each empty or with one element a function.
+struct Ways {
+  std::span<const Return> returns;       // ignored by a probe that wants no return
+  std::span<const std::uint16_t> forms;  // numbers (compile/forms.h), of a probe that wants no return; empty: all 0
+};
+
+// Puts breakpoints on the sites of `module`'s functions, in one process or in all.  Sites behind callers are
+// attach_sites()'s matter; with `exits_of_callers` the exits of functions by callers are probed as well.  Loop thread
+// only; takes milliseconds. Errors name the process and the reason; nothing stays behind, though `detacher` may still
+// be taking away what was undone.
 [[nodiscard]] Result<Attachment> attach(const Kernel& kernel, Detacher& detacher, LoadedProbe& probe,
-                                        const target::Module& module, std::span<const Return> returns,
-                                        std::optional<pid_t> process, bool exits_of_callers);
+                                        const target::Module& module, const Ways& ways, std::optional<pid_t> process,
+                                        bool exits_of_callers);
 
 // The exits of the functions whose numbers are in `numbers`, alone.
 [[nodiscard]] Result<std::vector<Fd>> attach_exits(const Kernel& kernel, Detacher& detacher, LoadedProbe& probe,

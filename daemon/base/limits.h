@@ -31,6 +31,7 @@ inline constexpr std::size_t series_per_host = 100'000;
 
 // Targets.
 inline constexpr std::size_t sites_per_probe = 10'000;  // beyond: the probe fails and says so
+inline constexpr std::size_t forms_per_probe = 128;     // ways in which its places have what it asks for; others fail
 inline constexpr std::size_t surveyed_files = 1'000;    // whose traits are remembered; beyond: all are forgotten
 inline constexpr std::size_t callers_per_probe =
     2'000;  // call sites found or learnt; beyond: the exits are probed instead

@@ -28,6 +28,7 @@ enum class BpfCall : std::int32_t {
   probe_read_user_str = 114,
   probe_read_kernel_str = 115,
   copy_from_user = 148,  // sleepable programs only
+  get_attach_cookie = 174,
 };
 
 class Assembler {

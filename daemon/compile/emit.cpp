@@ -40,8 +40,8 @@ class FunctionEmitter {
       nulls_offset_ = static_cast<std::int32_t>(*instrument.nulls_offset);
       code_.store_constant(registers_.out, nulls_offset_, 0);
     }
-    if (instrument.value) write(*instrument.value, instrument.refuse_negative);
-    for (const Write& each : instrument.writes) write(each, false);
+    if (instrument.value) write(*instrument.value);
+    for (const Write& each : instrument.writes) write(each);
     if (!instrument.bounds) return answer(1);
     const Write& value = *instrument.value;
     const bool in_register = instrument.writes.empty() && !stores_immediate(value);
@@ -114,26 +114,27 @@ class FunctionEmitter {
     expressions_.on_null(skip_, unreadable_);
   }
 
-  void write(const Write& write, bool refuse_negative) {
-    if (write.null_bit < 0) return store(write, refuse_negative);
-    or_null([&] { store(write, false); },
+  void write(const Write& write) {
+    if (write.null_bit < 0) return store(write);
+    or_null([&] { store(write); },
             [&] {
               expressions_.zero(registers_.out, static_cast<std::int32_t>(write.offset), write.size);
               mark_null(registers_.out, nulls_offset_, static_cast<std::size_t>(write.null_bit));
             });
   }
 
-  void store(const Write& write, bool refuse_negative) {
+  void store(const Write& write) {
     const Typed& value = *write.value;
     const auto offset = static_cast<std::int32_t>(write.offset);
     if (value.type.kind == TypeKind::text) return expressions_.text(value, registers_.out, offset, write.size);
     if (value.type.kind == TypeKind::stack) return expressions_.stack(value, registers_.out, offset, write.size);
+    if (write.refuse_negative && value.op == Op::constant && value.value < 0) return code_.jump(refused_);
     if (stores_immediate(write)) {
       return code_.store_constant(registers_.out, offset, static_cast<std::int32_t>(value.value));
     }
     expressions_.value(value);
     const Register result = expressions_.temporary(0);
-    if (refuse_negative && value.type.is_signed) code_.jump_if_constant(BPF_JSLT, result, 0, refused_);
+    if (write.refuse_negative && value.type.is_signed) code_.jump_if_constant(BPF_JSLT, result, 0, refused_);
     code_.store(registers_.out, offset, result);
   }
 
@@ -196,9 +197,12 @@ Needs filter_needs(const Lowered& instrument) {
 std::optional<Function> emit_evaluate(const Lowered& instrument, Filter filter) {
   Needs needs;
   if (filter == Filter::here) needs = filter_needs(instrument);
-  if (instrument.value) needs = needs | needs_of(*instrument.value->value);
-  for (const Write& write : instrument.writes) needs = needs | needs_of(*write.value);
-  needs.ledger = needs.ledger || instrument.refuse_negative;
+  const auto add = [&](const Write& write) {
+    needs = needs | needs_of(*write.value);
+    needs.ledger = needs.ledger || write.refuse_negative;
+  };
+  if (instrument.value) add(*instrument.value);
+  for (const Write& write : instrument.writes) add(write);
   FunctionEmitter function(needs, true);
   if (filter == Filter::here) function.filter(instrument);
   function.body(instrument);

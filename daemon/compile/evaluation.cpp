@@ -38,10 +38,12 @@ struct Expressions {
 
 class InstrumentCompiler {
  public:
-  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, const Scope& scope,
-                     SavedValues& saved, std::vector<spec::Fault>& faults)
+  // `like`: the same instrument at other places; null if there are none.
+  InstrumentCompiler(const spec::Probe& probe, const spec::Instrument& instrument, const Evaluation* like,
+                     const Scope& scope, SavedValues& saved, std::vector<spec::Fault>& faults)
       : probe_(probe),
         instrument_(instrument),
+        like_(like),
         scope_(scope),
         saved_(saved),
         faults_(faults),
@@ -172,6 +174,10 @@ class InstrumentCompiler {
                     ? long_type
                     : unsigned_long_type;
     if (adds) type = long_type;  // what is taken off may lead below zero
+    if (!type.is_signed && like_ != nullptr && like_->value_is_signed) {
+      type = long_type;
+      refuse_negative_ = true;
+    }
     type.is_time = value->type.is_time;
     value = converted(std::move(value), type);
     if (decreases) value = unary(Op::negate, type, std::move(value));
@@ -267,9 +273,31 @@ class InstrumentCompiler {
     made_.shown_bounds = std::move(bounds.shown);
   }
 
+  // Puts `value` into the next column of `layout`, as signed as it is in the column `like` of other places.
+  std::optional<Write> append(event::Layout& layout, const std::string& name, TypedPtr value,
+                              const event::Column* like) {
+    const bool is_plain = value->type.kind == TypeKind::integer && value->show == Show::plainly &&
+                          !value->type.is_time && scope_.types[value->of].kind != DebugType::Kind::enumeration;
+    bool refuse_negative = false;
+    if (like != nullptr && like->type == event::ColumnType::signed_integer && is_plain && !value->type.is_signed) {
+      refuse_negative = value->type.bytes == 8;
+      value = converted(std::move(value), long_type);
+    }
+    auto write = compile::append(layout, name, std::move(value), scope_.types);
+    if (write) write->refuse_negative = refuse_negative;
+    return write;
+  }
+  // Of other places, the column that comes next in `layout`.
+  [[nodiscard]] static const event::Column* next_of(const event::Layout* like, const event::Layout& layout) {
+    const std::size_t at = layout.columns.size();
+    return like != nullptr && at < like->columns.size() ? &like->columns[at] : nullptr;
+  }
+
   void layouts() {
+    const event::Layout* like = like_ != nullptr ? &like_->key : nullptr;
     for (std::size_t i = 0; i < made_of_.labels.size(); ++i) {
-      auto write = append(made_.key, instrument_.labels[i].name, std::move(made_of_.labels[i]), scope_.types);
+      auto write =
+          append(made_.key, instrument_.labels[i].name, std::move(made_of_.labels[i]), next_of(like, made_.key));
       if (write) lowered_.writes.push_back(std::move(*write));
     }
     const bool fits = made_.key.size <= KEY_MAX;
@@ -290,6 +318,7 @@ class InstrumentCompiler {
 
   void payload() {
     event::Layout& payload = made_.payload;
+    const event::Layout* like = like_ != nullptr ? &like_->payload : nullptr;
     const auto nullable = std::count_if(made_of_.fields.begin(), made_of_.fields.end(),
                                         [](const TypedPtr& field) { return can_be_null(*field); });
     if (static_cast<std::size_t>(nullable) > nullable_fields) {
@@ -306,14 +335,14 @@ class InstrumentCompiler {
     payload.size += made_.key.size;
     if (made_of_.value) {
       const auto offset = static_cast<std::int32_t>(payload.size);
-      lowered_.value = append(payload, "value", std::move(made_of_.value), scope_.types);
+      lowered_.value = append(payload, "value", std::move(made_of_.value), next_of(like, payload));
       if (lowered_.value) made_.payload_value_offset = offset;
     }
     int bit = 0;
     for (std::size_t i = 0; i < made_of_.fields.size(); ++i) {
       const bool may_be_null = can_be_null(*made_of_.fields[i]);
-      auto write =
-          append(payload, instrument_.message->expressions[i].text, std::move(made_of_.fields[i]), scope_.types);
+      auto write = append(payload, instrument_.message->expressions[i].text, std::move(made_of_.fields[i]),
+                          next_of(like, payload));
       if (!write) continue;
       if (may_be_null) payload.columns.back().null_bit = write->null_bit = bit++;
       lowered_.writes.push_back(std::move(*write));
@@ -323,8 +352,12 @@ class InstrumentCompiler {
   void functions() {
     lowered_.where = std::move(made_of_.where);
     lowered_.sample_every = instrument_.sample_every;
-    lowered_.refuse_negative = instrument_.type == InstrumentType::counter &&
-                               lowered_.value->value->op != Op::constant && lowered_.value->value->type.is_signed;
+    if (lowered_.value) {
+      const Typed& value = *lowered_.value->value;
+      const bool counts =
+          instrument_.type == InstrumentType::counter && value.op != Op::constant && value.type.is_signed;
+      if (counts || refuse_negative_) lowered_.value->refuse_negative = true;
+    }
     if (made_.fold && instrument_.type == InstrumentType::histogram) lowered_.bounds = made_.bounds;
     std::optional<Function> admit = made_.fold ? Function{} : emit_admit(lowered_);
     std::optional<Function> evaluate = emit_evaluate(lowered_, made_.fold ? Filter::here : Filter::in_admit);
@@ -338,6 +371,7 @@ class InstrumentCompiler {
 
   const spec::Probe& probe_;
   const spec::Instrument& instrument_;
+  const Evaluation* like_;
   const Scope& scope_;
   SavedValues& saved_;
   std::vector<spec::Fault>& faults_;
@@ -346,7 +380,8 @@ class InstrumentCompiler {
   std::optional<std::pair<const char*, spec::Place>> mentioned_;
   std::optional<spec::Place> result_place_, stack_place_;
   bool mentions_error_ = false;
-  bool has_unknown_ = false;  // there is no target yet
+  bool has_unknown_ = false;      // there is no target yet
+  bool refuse_negative_ = false;  // the value is signed at other places only
   Lowered lowered_;
   Evaluation made_;
 };
@@ -355,7 +390,9 @@ Evaluated evaluated(const spec::Probe& probe, const Scope& scope) {
   Evaluated made;
   SavedValues saved;
   for (const spec::Instrument& instrument : probe.instruments) {
-    InstrumentCompiler compiler(probe, instrument, scope, saved, made.faults);
+    const Evaluation* like =
+        scope.subject.like != nullptr ? &scope.subject.like->instruments[made.probe.instruments.size()] : nullptr;
+    InstrumentCompiler compiler(probe, instrument, like, scope, saved, made.faults);
     made.probe.instruments.push_back(compiler.run());
     const Evaluation& compiled = made.probe.instruments.back();
     made.probe.uses_result_high = made.probe.uses_result_high || compiled.uses_result_high;

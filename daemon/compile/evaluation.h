@@ -97,6 +97,8 @@ struct ProbeEvaluation {
   bool reads_memory_at_end = false;
   // Some function brings in memory that is not resident: the programs must be loaded as sleepable ones.
   bool may_sleep = false;
+  // Places of how many kinds it serves (forms.h): of more than one its functions ask the breakpoint's cookie which.
+  std::size_t forms = 1;
 };
 
 // The function, or other place, that a probe measures.
@@ -109,6 +111,9 @@ struct Subject {
   // of globals is wrong, but everything else about the answer holds.
   std::optional<LinkAddress> site = {};
   bool may_sleep = false;  // the kernel takes sleepable programs (with uprobe_multi, 6.6)
+  // The same probe at its other places; borrowed for the call.  Null: there are none.  A number that is signed there is
+  // signed here too, and one that does not fit is counted as LOSS_REFUSED: a column has one type.
+  const ProbeEvaluation* like = nullptr;
 };
 
 // What expressions mention that only debug information can tell, for target::DescribeRequest.

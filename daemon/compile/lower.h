@@ -15,8 +15,9 @@ namespace diagnose::compile {
 struct Write {
   TypedPtr value;
   std::uint32_t offset = 0;
-  std::uint32_t size = 8;  // bytes; all of them are written
-  int null_bit = -1;       // where null is kept; -1: null skips everything
+  std::uint32_t size = 8;        // bytes; all of them are written
+  int null_bit = -1;             // where null is kept; -1: null skips everything
+  bool refuse_negative = false;  // a negative number is counted as LOSS_REFUSED, and skips everything
 };
 
 // One instrument, ready to be emitted.
@@ -24,7 +25,6 @@ struct Lowered {
   TypedPtr where;  // null: always
   std::uint32_t sample_every = 1;
   std::optional<Write> value;
-  bool refuse_negative = false;
   std::vector<Write> writes;                        // labels and fields
   std::optional<std::uint32_t> nulls_offset;        // the word of null bits
   std::optional<std::vector<std::int64_t>> bounds;  // of a histogram that is folded: the answer is 1 + bucket

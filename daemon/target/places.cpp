@@ -129,6 +129,11 @@ Result<FileAnswer> PlaceReading::run() {
   std::stable_sort(answer_.functions.begin(), answer_.functions.end(), [](const Function& a, const Function& b) {
     return a.sites.front().address < b.sites.front().address;
   });
+  // Notes of functions that the linker has folded into one are all kept: the same place, which is passed once.
+  const auto last = std::unique(answer_.functions.begin(), answer_.functions.end(), [](const auto& a, const auto& b) {
+    return a.sites.front().address == b.sites.front().address;
+  });
+  answer_.functions.erase(last, answer_.functions.end());
   return std::move(answer_);
 }
 

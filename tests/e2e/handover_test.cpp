@@ -68,6 +68,39 @@ TEST_F(Handover, ATargetThatCallsAllTheWhileIsCountedToTheCall) {
   }
 }
 
+TEST_F(Handover, LocationsOfAMarkerWithArgumentsInDifferentPlacesAreCountedOnByThoseThatComeToo) {
+  const std::string whole = "exe: " + program_path("locations") + ", usdt: 'shop:level'";
+  const std::string labelled = "type: gauge, operation: inc, value: arg0, labels: {location: arg1}, name: ";
+  Program program({"locations", "0"});
+  start({{"level.yaml",
+          "probes:\n" +
+              probe_text("one", fmt::format("pid: {}, usdt: 'shop:level'", program.pid()), labelled + "one.level") +
+              probe_text("whole", whole, labelled + "whole.level")}});
+  for (const char* id : {"one", "whole"}) ASSERT_EQ(daemon_->state_of(id), "armed") << daemon_->json({"status", id});
+  program.go();
+  for (int round = 0; round < 3; ++round) {
+    const double before = value("one_level");
+    await("one_level", before + 1000);
+    restart();
+    EXPECT_THAT(log(), Not(HasSubstr("not taken over")));
+  }
+  Program later({"locations", "500"});
+  ASSERT_TRUE(eventually([&] { return daemon_->json({"status", "whole"}).at("processes").size() == 2; }));
+  later.go();
+  const auto later_counts = later.counts();
+  program.enough();
+  const auto counts = program.counts();
+  for (int location = 0; location < 8; ++location) {
+    const std::map<std::string, std::string> labels{{"location", std::to_string(location)}};
+    const std::string sum = "sum" + std::to_string(location);
+    EXPECT_EQ(daemon_->metrics().value("one_level", labels).value_or(-1), static_cast<double>(counts.at(sum)))
+        << location;
+    EXPECT_EQ(daemon_->metrics().value("whole_level", labels).value_or(-1),
+              static_cast<double>(counts.at(sum) + later_counts.at(sum)))
+        << location;
+  }
+}
+
 TEST_F(Handover, WhatIsFoldedFromRecordsGoesOnAndThoseThatNobodyReadMeanwhileCount) {
   Process steps({program_path("steps")});
   steps.line();

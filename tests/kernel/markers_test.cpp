@@ -1,6 +1,7 @@
 // USDT markers: every location counts, and what is guarded by a semaphore runs while it is watched.
 #include <array>
 #include <cstdio>
+#include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -49,6 +50,40 @@ TEST(Markers, AreCountedAtEveryLocation) {
   program.enough();
   EXPECT_EQ(program.counts().at("steps"), 600);
   EXPECT_EQ(rig.value(), 600);
+}
+
+TEST(Markers, ReadTheirArgumentsAtEachLocationFromItsOwnPlace) {
+  Program program({"locations", "300"});
+  const Fd file(::open(program.path().c_str(), O_RDONLY | O_CLOEXEC));
+  const auto reader = target::make_elf_reader();
+  target::FileRequest request;
+  request.fd = file.get();
+  request.by = target::PlaceBy::usdt;
+  request.function = "shop:level";
+  const auto found = reader->read(request);
+  ASSERT_TRUE(found) << found.error().text();
+  target::DescribeRequest described{.fd = file.get(), .name = "locations"};
+  for (const auto& function : found->functions) {
+    described.places.push_back({.at = function.sites.at(0).address, .entry = false, .marker = true});
+  }
+  const auto info = reader->describe(described);
+  ASSERT_TRUE(info) << info.error().text();
+  std::vector<compile::Subject> places;
+  for (std::size_t at = 0; at < found->functions.size(); ++at) {
+    places.push_back({.debug = &*info, .place = at, .site = found->functions[at].sites.at(0).address});
+  }
+  Rig rig(at_marker(program.pid(), "shop:level") +
+              "instrument: {type: gauge, operation: inc, name: level, value: arg0, labels: {location: arg1}}",
+          Rig::Places{places});
+  rig.attach();
+  program.go();
+  const auto counts = program.counts();
+  for (int location = 0; location < 8; ++location) {
+    const std::string number = std::to_string(location);
+    EXPECT_EQ(rig.by_label()[number], counts.at("sum" + number)) << location;
+  }
+  EXPECT_EQ(rig.hits(), 2400U);
+  EXPECT_EQ(rig.lost_in_all(), 0U);
 }
 
 TEST(Markers, OfASemaphoreArePassedWhileTheyAreWatchedAndNotAfterwards) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "compile/forms.h"
 #include "event/layout.h"
 
 namespace diagnose::test {
@@ -42,17 +43,40 @@ std::string target_of(const Program& program, const std::string& function) {
   return "pid: " + std::to_string(program.pid()) + ", function: \"" + function + "\"";
 }
 
-Rig::Rig(const std::string& mapping, const compile::Returns& returns, const compile::Subject& subject) {
+void Rig::read(const std::string& mapping) {
   const spec::Document document = spec::read("probes: {rig: {" + mapping + "}}", "rig", lifespan::Clock::now());
   if (!document.faults.empty()) throw std::runtime_error(faults_of(document.faults));
   spec_ = document.probes.at(0);
-  compile::Evaluated evaluated = compile::evaluate(spec_, subject);
-  if (!evaluated.faults.empty()) throw std::runtime_error(faults_of(evaluated.faults));
-  evaluation_ = std::move(evaluated.probe);
+}
+
+void Rig::load(const compile::Returns& returns) {
   kernel_ = must(attach::Kernel::detect());
   stencils_ = must(compile::Stencils::load());
   plan_ = compile::plan(spec_, evaluation_, *stencils_, returns);
   loaded_ = must(attach::LoadedProbe::load(kernel_, plan_, *stencils_, 1, spec_.id));
+}
+
+Rig::Rig(const std::string& mapping, const compile::Returns& returns, const compile::Subject& subject) {
+  read(mapping);
+  compile::Evaluated evaluated = compile::evaluate(spec_, subject);
+  if (!evaluated.faults.empty()) throw std::runtime_error(faults_of(evaluated.faults));
+  evaluation_ = std::move(evaluated.probe);
+  load(returns);
+}
+
+Rig::Rig(const std::string& mapping, const Places& places) {
+  read(mapping);
+  std::vector<compile::ProbeEvaluation> forms;
+  for (const compile::Subject& place : places.each) {
+    compile::Evaluated evaluated = compile::evaluate(spec_, place);
+    if (!evaluated.faults.empty()) throw std::runtime_error(faults_of(evaluated.faults));
+    forms_.push_back(static_cast<std::uint16_t>(forms.size()));
+    forms.push_back(std::move(evaluated.probe));
+  }
+  auto all = compile::choosing(forms);
+  if (!all) throw std::runtime_error("too large");
+  evaluation_ = std::move(*all);
+  load({});
 }
 
 void Rig::attach() {
@@ -73,7 +97,8 @@ void Rig::attach(bool exits) {
         .strategy = exits ? attach::Strategy::sites : attach::Strategy::callers, .why = "", .number = 0};
     const std::vector<attach::Return> returns(module.functions.size(), how);
     const auto hold = [&](std::optional<pid_t> process) {
-      attachments_.push_back(must(attach::attach(kernel_, detacher_, *loaded_, module, returns, process, false)));
+      attachments_.push_back(
+          must(attach::attach(kernel_, detacher_, *loaded_, module, {returns, forms_}, process, false)));
     };
     const bool scoped = kernel_.scopes_to_process();
     for (const target::Process& process : module.processes) {

@@ -28,6 +28,11 @@ class Rig {
   // `mapping` is a probe's mapping in YAML flow style, without its braces: "target: {pid: 1, function: f}, instrument:
   // {...}".
   explicit Rig(const std::string& mapping, const compile::Returns& returns = {}, const compile::Subject& subject = {});
+  // Each place has a form of its own (compile/forms.h), in the order in which they are found.
+  struct Places {
+    std::vector<compile::Subject> each;
+  };
+  Rig(const std::string& mapping, const Places& places);
 
   void attach();
   // Instead, piece by piece: the entries only, and what else is to be watched in the process before.
@@ -55,6 +60,8 @@ class Rig {
   [[nodiscard]] attach::LoadedProbe& loaded() { return *loaded_; }
 
  private:
+  void read(const std::string& mapping);
+  void load(const compile::Returns& returns);
   void attach(bool exits);
   void link(compile::ProgramRole role, const std::string& path, pid_t process, const attach::SiteSet& sites,
             attach::LinkKind kind = attach::LinkKind::plain);
@@ -68,6 +75,7 @@ class Rig {
   std::shared_ptr<attach::LoadedProbe> loaded_;
   target::Resolution resolution_;
   attach::Detacher detacher_;
+  std::vector<std::uint16_t> forms_;
   std::vector<attach::Attachment> attachments_;
   std::vector<Fd> links_;
 };

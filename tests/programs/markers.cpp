@@ -1,5 +1,6 @@
 // markers N: passes USDT markers of the provider `shop`: `step` at two places with two forms of arguments, `guarded`
 // only while somebody watches it.
+#include "marker.h"
 #include "protocol.h"
 
 namespace {
@@ -15,22 +16,6 @@ volatile long in_memory = 0;
 extern "C" {
 unsigned short shop_guarded_semaphore __attribute__((section(".probes"), used)) = 0;
 }
-
-// As <sys/sdt.h> writes it, which not every machine has.
-#define MARKER(name, semaphore, arguments, ...)                                                           \
-  asm volatile(                                                                                           \
-      "990: nop\n"                                                                                        \
-      ".pushsection .note.stapsdt,\"?\",\"note\"\n"                                                       \
-      ".balign 4\n.4byte 992f-991f, 994f-993f, 3\n"                                                       \
-      "991: .asciz \"stapsdt\"\n992: .balign 4\n"                                                         \
-      "993: .8byte 990b\n.8byte _.stapsdt.base\n.8byte " semaphore                                        \
-      "\n"                                                                                                \
-      ".asciz \"shop\"\n.asciz \"" name "\"\n.asciz \"" arguments                                         \
-      "\"\n"                                                                                              \
-      "994: .balign 4\n.popsection\n"                                                                     \
-      ".ifndef _.stapsdt.base\n.pushsection .stapsdt.base,\"aG\",\"progbits\",.stapsdt.base,comdat\n"     \
-      ".weak _.stapsdt.base\n.hidden _.stapsdt.base\n_.stapsdt.base: .space 1\n.size _.stapsdt.base, 1\n" \
-      ".popsection\n.endif\n" ::__VA_ARGS__)
 
 PROBED static void in_registers(long i) {
   const int half = static_cast<int>(i / 2);

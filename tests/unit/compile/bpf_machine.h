@@ -28,6 +28,7 @@ class BpfMachine {
   std::uint64_t uid_gid = (std::uint64_t{5} << 32U) | 1000U;
   std::string comm = "checkoutd";
   std::uint64_t cgroup = 5151;
+  std::uint64_t cookie = 0;
   std::vector<std::uint64_t> stack;
 
   // Memory that the function may touch directly, and memory of the target that helpers can read.
@@ -293,6 +294,9 @@ class BpfMachine {
         break;
       case 80:
         answer = cgroup;
+        break;
+      case 174:
+        answer = cookie;
         break;
       case 112:
       case 148:
