@@ -181,19 +181,31 @@ DaemonOptions with_server(const TemporaryFolder& cache, std::uint16_t port) {
                       "DEBUGINFOD_CACHE_PATH=" + cache.file("cache")}};
 }
 
+// A server that has the debug file of `stripped`, and nothing else.
+class DebugServer {
+ public:
+  explicit DebugServer(const Stripped& stripped) {
+    const fs::path folder = served_.path() / "buildid" / build_id_of(stripped.path());
+    fs::create_directories(folder);
+    fs::copy(stripped.debug_file(), folder / "debuginfo");
+    server_.emplace(Command{"/usr/bin/python3.11", "-m", "http.server", std::to_string(port_), "--bind", "127.0.0.1",
+                            "--directory", served_.path()});
+    if (!eventually([&] { return http_get(port_, "/").has_value(); })) throw std::runtime_error("no server");
+  }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  TemporaryFolder served_;
+  std::uint16_t port_ = free_port();
+  std::optional<Process> server_;
+};
+
 TEST(Debuginfod, GivesADebugFileThatTheHostLacks) {
   if (!fs::exists("/usr/bin/python3.11")) GTEST_SKIP() << "needs /usr/bin/python3.11";
   const Stripped stripped("recursion", false);
-  const TemporaryFolder served;
-  const fs::path folder = served.path() / "buildid" / build_id_of(stripped.path());
-  fs::create_directories(folder);
-  fs::copy(stripped.debug_file(), folder / "debuginfo");
-  const std::uint16_t port = free_port();
-  const Process server({"/usr/bin/python3.11", "-m", "http.server", std::to_string(port), "--bind", "127.0.0.1",
-                        "--directory", served.path()});
-  ASSERT_TRUE(eventually([&] { return http_get(port, "/").has_value(); }));
+  const DebugServer server(stripped);
   const TemporaryFolder cache;
-  const Daemon daemon(with_server(cache, port));
+  const Daemon daemon(with_server(cache, server.port()));
   const Program program({stripped.path(), "1", "1", "1"});
   const Command wanted = {"explain", "--pid", std::to_string(program.pid()), "down", "--type", "counter"};
   // On its way at first, if the host is busy.
@@ -201,6 +213,34 @@ TEST(Debuginfod, GivesADebugFileThatTheHostLacks) {
   const json explained = daemon.json(wanted);
   EXPECT_THAT(explained.at("debug")[0].at("source").get<std::string>(), HasSubstr(cache.file("cache")));
   EXPECT_THAT(explained.at("functions")[0].at("file").get<std::string>(), HasSubstr("recursion.cpp"));
+}
+
+// As the packaged unit starts it: an account without a home, and a folder that systemd has made for it.
+TEST(Debuginfod, KeepsItsFilesWhereTheUnitSaysForAnAccountWithoutAHome) {
+  if (!fs::exists("/usr/bin/python3.11")) GTEST_SKIP() << "needs /usr/bin/python3.11";
+  const Stripped stripped("recursion", false);
+  const DebugServer server(stripped);
+  const TemporaryFolder cache;
+  fs::permissions(cache.path(), fs::perms::all);
+  auto folder = std::make_shared<TemporaryFolder>();
+  fs::permissions(folder->path(), fs::perms::all);
+  DaemonOptions options = with_server(cache, server.port());
+  const Command homeless = {"-u", "HOME", "-u", "XDG_CACHE_HOME"};
+  options.wrapper.insert(options.wrapper.begin() + 1, homeless.begin(), homeless.end());
+  const std::string capabilities = "+bpf,+perfmon,+sys_ptrace,+dac_read_search,+lease,+checkpoint_restore";
+  for (const char* word : {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set"}) {
+    options.wrapper.emplace_back(word);
+  }
+  for (const char* word : {"--inh-caps", "--ambient-caps", "--no-new-privs"}) {
+    options.wrapper.push_back("-all," + capabilities);
+    options.wrapper.emplace_back(word);
+  }
+  options.folder = folder;
+  const Daemon daemon(options);
+  const Program program({stripped.path(), "1", "1", "1"});
+  const Command wanted = {"explain", "--pid", std::to_string(program.pid()), "down", "--type", "counter"};
+  ASSERT_TRUE(eventually([&] { return daemon.ctl(wanted).status == 0; })) << daemon.ctl(wanted).err;
+  EXPECT_THAT(daemon.json(wanted).at("debug")[0].at("source").get<std::string>(), HasSubstr(cache.file("cache")));
 }
 
 TEST(Debuginfod, ThatDoesNotAnswerHoldsNobodyUp) {

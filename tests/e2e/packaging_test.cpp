@@ -63,6 +63,16 @@ TEST(Packaging, TheInstalledUnitNamesTheInstalledDaemonAndSettingsWhateverThePre
   }
 }
 
+// Its account has no home, and its sandbox lets it write nowhere else.
+TEST(Packaging, TheUnitKeepsDebugFilesInItsOwnCacheFolder) {
+  const std::string text = read_file(TEST_BINARY_DIR "/packaging/diagnosed.service");
+  std::smatch folder;
+  std::smatch cache;
+  ASSERT_TRUE(std::regex_search(text, folder, std::regex("\\nCacheDirectory=(\\S+)\\n")));
+  ASSERT_TRUE(std::regex_search(text, cache, std::regex("\\nEnvironment=DEBUGINFOD_CACHE_PATH=%C/(\\S+)\\n")));
+  EXPECT_TRUE(cache[1].str().starts_with(folder[1].str() + "/")) << cache[1];
+}
+
 TEST(Packaging, TheExampleSettingsAreGood) {
   const TemporaryFolder folder;
   std::string text = read_file(TEST_SOURCE_DIR "/../packaging/diagnosed.yaml");
