@@ -24,7 +24,7 @@ void decode(std::string_view bytes) {
     out(answer);
     REQUIRE(out.bytes() == bytes);
   }
-  const std::vector<Fd> files(3);
+  const std::vector<Fd> files(8);  // as many as a seed brings, and more
   Request request{};
   wire::Reader other(bytes, memory, files);
   other(request);
