@@ -64,7 +64,7 @@ struct Daemon::Impl {
   std::unique_ptr<Agenda> agenda;
   std::unique_ptr<target::SandboxedReader> sandboxed;
   std::unique_ptr<target::Debuginfod> servers;
-  std::unique_ptr<target::FileReader> reader;  // over both
+  std::unique_ptr<target::DebugSearch> reader;  // over both
   target::ProcFs proc;
   std::unique_ptr<target::Resolver> resolver;
   std::unique_ptr<Survey> survey;
@@ -131,6 +131,11 @@ Status Daemon::Impl::build() {
   const char* urls = std::getenv("DEBUGINFOD_URLS");
   servers = std::make_unique<target::Debuginfod>(urls != nullptr ? urls : "",
                                                  std::vector<std::string>{"/proc/self/exe", "--debug-file"});
+  servers->on_settled([this] {
+    loop->post([this] {
+      if (roster && !stopping) roster->look_for_debug_files();
+    });
+  });
   reader = std::make_unique<target::DebugSearch>(*sandboxed, *servers);
   if (auto status = build_kernel(); !status) return status;
   if (auto status = build_front(); !status) return status;

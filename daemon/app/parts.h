@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "metrics/registry.h"
 #include "state/tombstones.h"
+#include "target/debug_search.h"
 #include "target/resolver.h"
 #include "target/symbols.h"
 
@@ -28,7 +29,7 @@ struct Parts {
   Log& log;
   Agenda& agenda;
   const target::ProcFs& proc;
-  target::FileReader& reader;
+  target::DebugSearch& reader;
   target::Resolver& resolver;
   Survey& survey;
   target::Symbols& symbols;

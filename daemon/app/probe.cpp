@@ -70,6 +70,7 @@ void Probe::arm() {
   errors_.clear();
   notes_.clear();
   applied_.clear();
+  awaited_.clear();
   last_ledger_.clear();
   loaded_ = nullptr;
   enabled_ = false;

@@ -60,6 +60,10 @@ class Probe : public std::enable_shared_from_this<Probe> {
   void end(State as, std::string why, std::function<void()> gone = {});
   // Calls `gone` on the loop when the kernel has let go of a probe that has ended.
   void when_gone(std::function<void()> gone);
+  // It could not be attached, or not everywhere, as a debug file was still being fetched, and that is over.
+  [[nodiscard]] bool debug_files_have_come() const;
+  // Attaches it where it is not attached yet.
+  void try_again();
   // Called when a probe ends by itself (time, hits, its processes).
   void on_ended(std::function<void(Probe&)> ended) { ended_ = std::move(ended); }
 
@@ -128,6 +132,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   Status check();
   [[nodiscard]] bool wants_description() const;
   Result<target::Resolution> resolve(const target::Process* process);
+  Result<target::Resolution> look_up(const target::Process* process);
   using Descriptions = std::map<std::pair<dev_t, ino_t>, target::DebugInfo>;
   Status compile(target::Resolution& resolution, Descriptions& descriptions);
   void note_copies(const target::Module& module, const target::DebugInfo& description);
@@ -225,6 +230,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   std::map<pid_t, std::vector<Fd>> unwinding_;  // links in the runtimes of a process; 0: of every process
   std::vector<Grip> grips_;                     // declared behind loaded_: links go before programs
   std::map<std::string, std::string> applied_;  // process -> error, or empty
+  std::set<std::string> awaited_;               // build ids of debug files that were on their way when it looked
   std::vector<std::uint64_t> last_ledger_;
   std::uint64_t slow_follower_ = 0;
   double last_price_ns_ = 0;

@@ -96,6 +96,33 @@ void Probe::attach_now() {
   }
 }
 
+bool Probe::debug_files_have_come() const {
+  const bool wants = state_ == State::failed || state_ == State::pending || state_ == State::partial;
+  return wants && !errors_.empty() && std::any_of(awaited_.begin(), awaited_.end(), [&](const std::string& build_id) {
+           return !parts_.reader.is_on_its_way(build_id);
+         });
+}
+
+void Probe::try_again() {
+  if (grips_.empty()) return arm();
+  const state::Mark dangerous = mark();
+  errors_.clear();
+  awaited_.clear();
+  const auto resolution = resolve(nullptr);
+  if (!resolution) {
+    if (errors_.empty()) add_error(resolution.error());
+  } else if (auto status = prepare(*resolution); !status) {
+    add_error(status.error());
+  } else {
+    for (const auto& [process, error] : resolution->errors) note_error(process, error);
+    for (const target::Module& module : resolution->modules) {
+      for (const Error& error : attach_module(module)) add_error(error);
+    }
+  }
+  settle_state();
+  publish();
+}
+
 Status Probe::enable() {
   if (rehearsal_) return {};
   if (!loaded_) {  // until a process comes

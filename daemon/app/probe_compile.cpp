@@ -62,6 +62,13 @@ bool Probe::wants_description() const {
 }
 
 Result<target::Resolution> Probe::resolve(const target::Process* process) {
+  (void)parts_.reader.take_awaited();  // of others
+  auto resolution = look_up(process);
+  awaited_.merge(parts_.reader.take_awaited());
+  return resolution;
+}
+
+Result<target::Resolution> Probe::look_up(const target::Process* process) {
   const auto look = [&] {
     return process != nullptr ? parts_.resolver.resolve(spec_.target, need(), *process)
                               : parts_.resolver.resolve(spec_.target, need());

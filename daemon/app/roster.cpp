@@ -184,6 +184,22 @@ void Roster::renew(Probe& probe, const lifespan::Lifespan& lifespan) {
   if (changed_) changed_();
 }
 
+void Roster::look_for_debug_files() {
+  for (const auto& probe : all()) {
+    if (!probe->debug_files_have_come()) continue;
+    cancel_drop(probe->id());
+    probe->try_again();
+    if (probe->ended()) {
+      ended(*probe);
+    } else if (!watched_.contains(probe->origin())) {
+      save(*probe);
+    }
+    parts_.log.info("probe `" + probe->id() + "` " + text(probe->state()) +
+                    ": tried again, as a debug file that it waited for is settled");
+    if (changed_) changed_();
+  }
+}
+
 void Roster::ended(Probe& probe) {
   if (probe.state() == State::quarantined) return;  // it stays, through restarts too, until somebody decides
   unsave(probe.id());

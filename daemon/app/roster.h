@@ -46,6 +46,8 @@ class Roster {
   // `gone` is called when the kernel has let go of all of them.
   void detach(const std::vector<std::shared_ptr<Probe>>& probes, std::function<void()> gone);
   void renew(Probe& probe, const lifespan::Lifespan& lifespan);
+  // A server has said what it has: probes that could not be attached without are tried again.
+  void look_for_debug_files();
 
   // Brings back what an earlier daemon had stored, and from here on what it left of its probes, as they come.
   void restore(Inheritance inheritance);

@@ -89,6 +89,7 @@ void DebugSearch::find_debug_files(const Identity& identity, const std::string& 
     found.missing.clear();
   } else if (fetched.state == Debuginfod::State::fetching) {
     found.missing = "it is being fetched from" + from + ": try again in a moment";
+    awaited_.insert(identity.build_id);
   } else if (around.fetch) {
     found.missing += (found.missing.empty() ? "looked for in vain:" : ",") + from;
   }

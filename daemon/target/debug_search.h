@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -33,6 +34,13 @@ class DebugSearch final : public FileReader {
   }
   Result<Traits> traits(int fd, const std::string& name) override { return reader_.traits(fd, name); }
 
+  // The build ids whose debug files were on their way from a server when they were wanted, since this was last asked.
+  [[nodiscard]] std::set<std::string> take_awaited() { return std::exchange(awaited_, {}); }
+  // Whether it still is.
+  [[nodiscard]] bool is_on_its_way(const std::string& build_id) {
+    return servers_.known(build_id).state == Debuginfod::State::fetching;
+  }
+
  private:
   // What was opened for one request.
   struct Found {
@@ -59,6 +67,7 @@ class DebugSearch final : public FileReader {
   FileReader& reader_;
   Debuginfod& servers_;
   std::map<Key, Identity> known_;
+  std::set<std::string> awaited_;
 };
 
 }  // namespace diagnose::target

@@ -106,6 +106,10 @@ void Debuginfod::work() {
     file.path = std::move(path);
     file.since = Clock::now();
     changed_.notify_all();
+    if (!settled_ || ending_) continue;
+    lock.unlock();
+    settled_();
+    lock.lock();
   }
 }
 

@@ -5,10 +5,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -40,6 +42,10 @@ class Debuginfod {
   Debuginfod& operator=(const Debuginfod&) = delete;
   ~Debuginfod();  // gives up what is on its way
 
+  // `settled` is called each time that a fetch has ended, with a file or without, on a thread of its own and never with
+  // a lock held.  To be set before anything is asked for.
+  void on_settled(std::function<void()> settled) { settled_ = std::move(settled); }
+
   // Starts to fetch the file, unless that was done before, and waits for it, at most `patience`.
   [[nodiscard]] Answer find(const std::string& build_id, std::chrono::milliseconds patience);
   // What is known of it now.
@@ -60,6 +66,7 @@ class Debuginfod {
 
   std::string servers_;
   std::vector<std::string> command_;
+  std::function<void()> settled_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, File> files_;

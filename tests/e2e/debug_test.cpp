@@ -181,15 +181,30 @@ DaemonOptions with_server(const TemporaryFolder& cache, std::uint16_t port) {
                       "DEBUGINFOD_CACHE_PATH=" + cache.file("cache")}};
 }
 
+// A server of files that takes `delay` seconds for each.
+Command slow_server(std::uint16_t port, const std::string& folder, const std::string& delay) {
+  return {"/usr/bin/python3.11",
+          "-c",
+          "import http.server, sys, time, functools\n"
+          "class Slow(http.server.SimpleHTTPRequestHandler):\n"
+          "  def do_GET(self):\n"
+          "    if self.path != '/': time.sleep(float(sys.argv[3]))\n"
+          "    super().do_GET()\n"
+          "http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])),\n"
+          "    functools.partial(Slow, directory=sys.argv[2])).serve_forever()\n",
+          std::to_string(port),
+          folder,
+          delay};
+}
+
 // A server that has the debug file of `stripped`, and nothing else.
 class DebugServer {
  public:
-  explicit DebugServer(const Stripped& stripped) {
+  explicit DebugServer(const Stripped& stripped, const std::string& delay = "0") {
     const fs::path folder = served_.path() / "buildid" / build_id_of(stripped.path());
     fs::create_directories(folder);
     fs::copy(stripped.debug_file(), folder / "debuginfo");
-    server_.emplace(Command{"/usr/bin/python3.11", "-m", "http.server", std::to_string(port_), "--bind", "127.0.0.1",
-                            "--directory", served_.path()});
+    server_.emplace(slow_server(port_, served_.path(), delay));
     if (!eventually([&] { return http_get(port_, "/").has_value(); })) throw std::runtime_error("no server");
   }
   [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -241,6 +256,55 @@ TEST(Debuginfod, KeepsItsFilesWhereTheUnitSaysForAnAccountWithoutAHome) {
   const Command wanted = {"explain", "--pid", std::to_string(program.pid()), "down", "--type", "counter"};
   ASSERT_TRUE(eventually([&] { return daemon.ctl(wanted).status == 0; })) << daemon.ctl(wanted).err;
   EXPECT_THAT(daemon.json(wanted).at("debug")[0].at("source").get<std::string>(), HasSubstr(cache.file("cache")));
+}
+
+TEST(Debuginfod, ProbesThatWaitForAFileAreTriedAgainWhenItHasCome) {
+  if (!fs::exists("/usr/bin/python3.11")) GTEST_SKIP() << "needs /usr/bin/python3.11";
+  const Stripped stripped("recursion", false);
+  const DebugServer server(stripped, "9");
+  const TemporaryFolder cache;
+  Program program({stripped.path(), "3", "5", "4"});
+  DaemonOptions options = with_server(cache, server.port());
+  const std::string whole = "exe: " + stripped.path() + ", function: down";
+  options.specs = {
+      {"waits.yaml", spec_text("waits", at(program.pid(), "down"), "type: counter, name: waits") +
+                         probe_text("follows", whole, "type: counter, name: follows, where: arg.depth >= 1")}};
+  const Daemon daemon(options);
+  EXPECT_EQ(daemon.state_of("waits"), "failed") << daemon.json({"status", "waits"});
+  EXPECT_NE(daemon.state_of("follows"), "armed");
+  EXPECT_THAT(daemon.json({"status", "waits"}).at("errors").dump(), HasSubstr("being fetched from debuginfod"));
+  // Handed over by hand, too; and what a person was told has failed stays so.
+  const TemporaryFolder files;
+  write_file(files.file("applied.yaml"),
+             spec_text("applied", at(program.pid(), "down"), "type: counter, name: applied"));
+  EXPECT_EQ(daemon.ctl({"apply", files.file("applied.yaml")}).status, 1);
+  EXPECT_EQ(daemon.ctl({"attach", "--pid", std::to_string(program.pid()), "down", "--id", "attached"}).status, 1);
+  for (const char* id : {"waits", "follows", "applied"}) {
+    EXPECT_TRUE(eventually([&] { return daemon.state_of(id) == "armed"; })) << daemon.json({"status", id});
+    EXPECT_TRUE(daemon.json({"status", id}).at("errors").empty()) << id;
+  }
+  EXPECT_EQ(daemon.state_of("attached"), "");
+  program.go();
+  const auto calls = static_cast<double>(program.counts().at("down"));
+  for (const char* name : {"waits_total", "follows_total", "applied_total"}) {
+    EXPECT_EQ(daemon.metrics().value(name).value_or(-1), calls) << name;
+  }
+}
+
+TEST(Debuginfod, ProbesThatWaitForAFileThatNoServerHasAreToldSo) {
+  if (!fs::exists("/usr/bin/python3.11")) GTEST_SKIP() << "needs /usr/bin/python3.11";
+  const Stripped stripped("recursion", false);
+  const Stripped other("throwing", false);
+  const DebugServer server(other, "3");
+  const TemporaryFolder cache;
+  const Program program({stripped.path(), "1", "1", "1"});
+  DaemonOptions options = with_server(cache, server.port());
+  options.specs = {{"waits.yaml", spec_text("waits", at(program.pid(), "down"), "type: counter, name: waits")}};
+  const Daemon daemon(options);
+  const auto errors = [&] { return daemon.json({"status", "waits"}).at("errors").dump(); };
+  EXPECT_THAT(errors(), HasSubstr("being fetched from debuginfod"));
+  EXPECT_TRUE(eventually([&] { return errors().find("looked for in vain") != std::string::npos; })) << errors();
+  EXPECT_EQ(daemon.state_of("waits"), "failed");
 }
 
 TEST(Debuginfod, ThatDoesNotAnswerHoldsNobodyUp) {
