@@ -27,6 +27,12 @@ std::uint64_t header_end(const DebugType::Layout& layout) {
   return end;
 }
 
+// The characters of `str(x, n)`, of a text that has `length`; 0: all of them.
+TypedPtr at_most(TypedPtr length, std::int64_t characters, std::size_t position) {
+  if (!length || characters == 0) return length;
+  return make(Op::minimum, unsigned_long_type, position, std::move(length), constant(characters, unsigned_long_type));
+}
+
 }  // namespace
 
 bool Checker::is_textual(const Typed& value) const {
@@ -139,11 +145,11 @@ TypedPtr Checker::length(const Node& node, TypedPtr value) {
   if (value->op == Op::text) return constant(static_cast<std::int64_t>(value->text.size()), unsigned_long_type);
   if (is_textual(*value) && !is_text(*value)) value = text(std::move(value), texts_.most, position);
   if (!value) return nullptr;
-  if (value->op == Op::counted_text) return std::move(value->children[1]);
+  if (value->op == Op::counted_text) return at_most(std::move(value->children[1]), value->value, position);
   if (value->op == Op::laid_out_text) {
     const TypedPtr object = object_at(no_type, std::move(value->children[0]), value->of_call, header_bytes, position);
     object->text = value->text;
-    return length_of(*object, *value->layout, 1);
+    return at_most(length_of(*object, *value->layout, 1), value->value, position);
   }
   if (value->op != Op::string) {
     return fail(position, "`len`", "needs a text or a sequence of the target", "write for example `len(str(arg0))`");

@@ -122,13 +122,13 @@ TEST_P(Exactness, ArgumentsAndResultsAreWhatTheProgramItselfPrintsOrAreRefusedWi
 }
 
 const Build builds[] = {
-    {"exact_gcc_O0", "g++", false, 686},          {"exact_gcc_O2", "g++", true, 674},
-    {"exact_gcc_lto", "g++", true, 674},          {"exact_gcc_dwarf4", "g++", true, 674},
-    {"exact_gcc_debuglink", "g++", true, 674},    {"exact_clang_O0", "clang", false, 686},
-    {"exact_clang_O2", "clang", true, 671},       {"exact_libcxx_O0", "libc++-dev", false, 686},
-    {"exact_libcxx_O2", "libc++-dev", true, 671}, {"exact_rust_O0", "rustc", false, 137},
-    {"exact_rust_O2", "rustc", true, 107},        {"exact_go_O0", "golang-go", false, 124},
-    {"exact_go", "golang-go", true, 124},
+    {"exact_gcc_O0", "g++", false, 688},          {"exact_gcc_O2", "g++", true, 676},
+    {"exact_gcc_lto", "g++", true, 676},          {"exact_gcc_dwarf4", "g++", true, 676},
+    {"exact_gcc_debuglink", "g++", true, 676},    {"exact_clang_O0", "clang", false, 688},
+    {"exact_clang_O2", "clang", true, 673},       {"exact_libcxx_O0", "libc++-dev", false, 688},
+    {"exact_libcxx_O2", "libc++-dev", true, 673}, {"exact_rust_O0", "rustc", false, 139},
+    {"exact_rust_O2", "rustc", true, 107},        {"exact_go_O0", "golang-go", false, 126},
+    {"exact_go", "golang-go", true, 126},
 };
 INSTANTIATE_TEST_SUITE_P(Builds, Exactness, ::testing::ValuesIn(builds),
                          [](const auto& build) { return std::string(build.param.program + sizeof("exact")); });

@@ -130,7 +130,7 @@ static CASES: &[(&str, &str, &str)] = &[
     ("exact_rust::words", "a|b|c|d|e|f|g|h", "result"),
     ("exact_rust::mixed", "a|!b|c|!d|e", "result"),
     ("exact_rust::colors", "color|*other|n", "result"),
-    ("exact_rust::texts", "s|*t|n|len(s)|str(s, 8)", "result"),
+    ("exact_rust::texts", "s|*t|n|len(s)|str(s, 8)|len(str(s, 8))", "result"),
     ("exact_rust::owned", "n", "result"),
     ("exact_rust::named", "n", "result"),
     ("exact_rust::slices", "len(s)|s[1]|s[n]|v->size|(*v)[1]|w[0]|n", "result"),
@@ -235,7 +235,7 @@ fn numbers(n: &mut Series) {
 fn strings(n: &mut Series) {
     let (s, t, i) = (n.text(), n.text().to_string(), n.next() as i32);
     let cut = &s[..s.len().min(8)];
-    let open = call("exact_rust::texts", &[&s, &t, &i, &s.len(), &cut]);
+    let open = call("exact_rust::texts", &[&s, &t, &i, &s.len(), &cut, &cut.len()]);
     open.returned(&[&texts(s, &t, i)]);
 
     let b = n.next() as u8;

@@ -41,7 +41,8 @@ EXACT bool strings(const std::string& a, const std::string* b, std::string c) {
   kept = a.size() + b->size() + c.size();
   return a == *b;
 }
-static const Case texts_case("exact::texts", {"n", "a", "str(a, 8)", "b", "len(a)", "a == \"short one\""},
+static const Case texts_case("exact::texts",
+                             {"n", "a", "str(a, 8)", "b", "len(a)", "len(str(a, 8))", "a == \"short one\""},
                              {"result", "len(result)"});
 EXACT std::string texts(int n, std::string_view a, const std::string_view& b) {
   kept = static_cast<std::uint64_t>(n);
@@ -66,7 +67,7 @@ static void call_texts() {
   const auto n = any<int>();
   const std::string_view view = a;
   const std::string_view part = std::string_view(b).substr(b.size() / 2);
-  texts_case.call({n, view, a.substr(0, 8), part, a.size(), a == "short one"});
+  texts_case.call({n, view, a.substr(0, 8), part, a.size(), a.substr(0, 8).size(), a == "short one"});
   const std::string text = texts(n, view, part);
   texts_case.returned({text, text.size()});
   const auto length = any<unsigned>() % 20;

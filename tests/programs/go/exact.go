@@ -114,7 +114,7 @@ var functions = []function{
 	{"main.widths", "a|b|c|d|e|f|g|h", "result"},
 	{"main.many", "a|b|c|d|e|f|g|h|i|j|k|l", "result"},
 	{"main.mixed", "a|!b|c|!d|e", "result"},
-	{"main.texts", "n|s|*t|len(s)|str(s, 8)|s == \"short one\"", "result"},
+	{"main.texts", "n|s|*t|len(s)|str(s, 8)|len(str(s, 8))|s == \"short one\"", "result"},
 	{"main.joined", "s|n", "result"},
 	{"main.both", "n|s", "result.text|len(result.text)|!result.count"},
 	{"main.slices", "s.size|s[1]|s[n]|n|w[0]|b[0]", "result"},
@@ -191,7 +191,7 @@ func round() {
 	o.returned(mixed(e, 1.5, l, 2.5, d))
 
 	s, t := anyText(), anyText()
-	o = call("main.texts", i, s, t, len(s), cut(s, 8), s == "short one")
+	o = call("main.texts", i, s, t, len(s), cut(s, 8), len(cut(s, 8)), s == "short one")
 	o.returned(texts(i, s, &t))
 
 	o = call("main.joined", t, h)

@@ -193,6 +193,22 @@ TEST(Texts, TheLengthOfATextOfCIsExactOrNull) {
   EXPECT_EQ(target.stopped.lost(LOSS_UNREADABLE), 0U);
 }
 
+TEST(Texts, TheLengthOfATextOfSoManyCharactersIsNoMoreThanThose) {
+  Target target;
+  EXPECT_EQ(target.value("len(str(h->text, 8))"), 8);
+  EXPECT_EQ(target.value("len(str(h->text, 16))"), 16);
+  EXPECT_EQ(target.value("len(str(h->text, 17))"), 16);
+  EXPECT_EQ(target.value("len(str(view, 2))"), 2);
+  EXPECT_EQ(target.value("len(str(view, 4))"), 3);
+  EXPECT_EQ(target.value("len(str(h->other, 3))"), 3);
+  EXPECT_EQ(target.value("len(str(h->name, 3))"), 3);
+  EXPECT_EQ(target.value("len(str(h->name, 9))"), 8);
+  EXPECT_EQ(target.value("len(str(h->fixed, 3))"), 3);
+  EXPECT_EQ(target.value("len(str(h->text))"), 16);
+  target.set_text("");
+  EXPECT_EQ(target.value("len(str(h->text, 8))"), 0);
+}
+
 TEST(Texts, ABeginningIsComparedInTheKernel) {
   Target target;
   for (std::size_t length = 1; length <= 16; ++length) {
