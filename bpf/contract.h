@@ -31,6 +31,7 @@ using contract_s64 = std::int64_t;
 // compiler hands out.  All are counted with atomic adds (programs are preemptible).
 enum ledger_word {
 	LEDGER_HITS = 0,   // calls admitted (enabled, before the deadline, within `N hits`)
+	LEDGER_TRUNCATED,  // texts of events that were kept, of which there was more than there is room for
 	LEDGER_LOST_FIRST, // then one word per enum loss
 };
 
@@ -249,6 +250,9 @@ struct record {
 	CONTRACT_TAIL(contract_u8, payload); // event::Layout
 };
 CONTRACT_SIZE(record, 48);
+
+// The last byte of a text's column in a payload: 0 behind a whole text, and where the text goes on:
+enum { TEXT_TRUNCATED = 1 };
 
 struct caller { // payload of RECORD_CALLER
 	contract_u64 return_address;

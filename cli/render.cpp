@@ -221,6 +221,10 @@ std::string status_of_one(const json& status, const Style& style, Now now) {
   place_lines(text, status, list_of(status, "sites").size(), list_of(status, "processes").size());
   if (const auto hits = number_of(status, "hits")) line(text, "hits", value_text(*hits, ""));
   line(text, "lost", status.contains("lost") ? losses_text(status, "lost") : "");
+  if (const auto truncated = number_of(status, "truncated"); truncated && *truncated > 0) {
+    line(text, "truncated",
+         value_text(*truncated, "") + (*truncated == 1 ? " text" : " texts") + ", longer than their room");
+  }
   if (const auto overhead = number_of(status, "overhead_seconds")) {
     const auto budget = number_of(status, "budget");
     line(text, "overhead",
@@ -328,17 +332,22 @@ std::string event_text(const json& event, const Style& style) {
   std::string text = fmt::format("{} {} {}[{}]", coloured(text_of(event, "time"), "2", style),
                                  coloured(text_of(event, "probe"), "1", style), text_of(event, "comm"),
                                  event.contains("pid") ? scalar_text(event["pid"]) : "?");
+  const json& truncated = list_of(event, "truncated");
+  const auto shown = [&](const std::string& name, const json& value) {
+    const bool goes_on = std::find(truncated.begin(), truncated.end(), json(name)) != truncated.end();
+    return scalar_text(value) + (goes_on ? "\u2026" : "");
+  };
   const std::string kind = text_of(event, "event");
   if (!kind.empty()) text += " " + kind;
   const std::string message = text_of(event, "message");
   if (!message.empty()) {
     text += " " + message;
   } else if (event.contains("value") && !event["value"].is_null()) {
-    text += " " + scalar_text(event["value"]);
+    text += " " + shown("value", event["value"]);
   }
   const auto append = [&](const char* group) {
     for (const auto& [name, value] : object_of(event, group).items()) {
-      text += fmt::format(" {}={}", printable(name), scalar_text(value));
+      text += fmt::format(" {}={}", printable(name), shown(name, value));
     }
   };
   append("labels");

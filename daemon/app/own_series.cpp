@@ -80,6 +80,7 @@ Tally tally(const std::vector<std::uint64_t>& ledger) {
   Tally made;
   if (ledger.size() < LEDGER_FIXED_WORDS) return made;
   made.hits = ledger[LEDGER_HITS];
+  made.truncated = ledger[LEDGER_TRUNCATED];
   for (unsigned reason = 0; reason < LOSS_COUNT; ++reason) {
     const std::uint64_t count = ledger[LEDGER_LOST_FIRST + reason];
     if (count != 0) made.lost[event::loss_name(reason)] = count;
@@ -101,6 +102,8 @@ std::vector<Family> OwnSeries::families() const {
   Family info = family("diagnose_probe_info", "Every probe, with its target and state.", Kind::gauge);
   Family hits = family("diagnose_probe_hits", "Calls that a probe saw.", Kind::counter);
   Family lost = family("diagnose_events_lost", "Events that could not be kept, by reason.", Kind::counter);
+  Family truncated = family("diagnose_texts_truncated",
+                            "Texts that were longer than their room; their events are kept.", Kind::counter);
   Family overhead =
       family("diagnose_probe_overhead_seconds",
              "Time that a probe has cost its targets: hits times what one was measured to cost on this host.",
@@ -121,6 +124,7 @@ std::vector<Family> OwnSeries::families() const {
             found == now.lost.end() ? 0 : static_cast<double>(found->second));
       }
       add(lost, {{"probe", id}, {"reason", "slow_follower"}}, static_cast<double>(view.events_lost));
+      add(truncated, {{"probe", id}}, static_cast<double>(now.truncated));
       add(overhead, {{"probe", id}}, view.spending.seconds_at(now.hits));
       if (view.expires) add(expires, {{"probe", id}}, unix_seconds(*view.expires));
       for (const auto& [pid, stands] : view.installed) {
@@ -134,7 +138,7 @@ std::vector<Family> OwnSeries::families() const {
   Family build = family("diagnose_build_info", "The daemon's version and the kernel under it.", Kind::gauge);
   add(build, {{"version", version_}, {"kernel", attach::kernel_release()}}, 1);
   std::vector<Family> made = process_families();
-  for (Family* one : {&info, &hits, &lost, &overhead, &expires, &installed, &errors, &build}) {
+  for (Family* one : {&info, &hits, &lost, &truncated, &overhead, &expires, &installed, &errors, &build}) {
     if (!one->series.empty()) made.push_back(std::move(*one));
   }
   return made;

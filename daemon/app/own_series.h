@@ -51,6 +51,7 @@ class OwnSeries {
 // Hits and losses of a ledger's first words.
 struct Tally {
   std::uint64_t hits = 0;
+  std::uint64_t truncated = 0;                // texts; the events that they are of are kept
   std::map<std::string, std::uint64_t> lost;  // by reason, zeros left out
   [[nodiscard]] std::uint64_t lost_in_all() const;
 };

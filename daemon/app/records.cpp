@@ -1,4 +1,5 @@
 // Probe::take: a record of the ring -> series, and what followers see.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -21,12 +22,19 @@ std::string cut(std::string text, std::size_t chars) {
   return text + "...";
 }
 
-std::string message_of(const spec::Message& message, const std::vector<std::pair<std::string, event::Value>>& fields) {
+constexpr const char* goes_on = "\u2026";  // behind a text that was longer than its room
+
+bool is_truncated(const event::Record& record, const std::string& name) {
+  return std::find(record.truncated.begin(), record.truncated.end(), name) != record.truncated.end();
+}
+
+std::string message_of(const spec::Message& message, const event::Record& record) {
   std::string text = message.texts.empty() ? "" : message.texts.front();
   for (std::size_t at = 0; at < message.expressions.size(); ++at) {
-    for (const auto& [name, value] : fields) {
+    for (const auto& [name, value] : record.fields) {
       if (name != message.expressions[at].text) continue;
       text += event::text_of(value);
+      if (is_truncated(record, name)) text += goes_on;
       break;
     }
     if (at + 1 < message.texts.size()) text += message.texts[at + 1];
@@ -56,6 +64,7 @@ void fill_columns(event::Record& record, const compile::Evaluation& evaluation, 
   for (std::size_t at = 0; at < evaluation.payload.columns.size(); ++at) {
     const event::Column& column = evaluation.payload.columns[at];
     event::Value value = named(event::value_of(column, payload), record.pid, symbols);
+    if (event::is_truncated(column, payload)) record.truncated.push_back(column.name);
     if (at < evaluation.key.columns.size()) {
       record.labels.emplace_back(column.name, event::text_of(value));
     } else if (static_cast<std::int64_t>(column.offset) == evaluation.payload_value_offset) {
@@ -77,7 +86,9 @@ std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chron
   if (const auto& folding = foldings_[raw.instrument]; folding && evaluation.payload_value_offset >= 0) {
     std::int64_t value = 0;
     std::memcpy(&value, raw.payload.data() + evaluation.payload_value_offset, sizeof(value));
-    folding->add(raw.payload.subspan(evaluation.payload_key_offset, evaluation.key.size), value);
+    folding->add(
+        event::without_marks(evaluation.key, raw.payload.subspan(evaluation.payload_key_offset, evaluation.key.size)),
+        value);
   }
   event::Record record;
   record.time = std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(
@@ -89,7 +100,7 @@ std::optional<event::Record> Probe::take(const drain::RawRecord& raw, std::chron
   record.tid = static_cast<pid_t>(raw.tid);
   record.comm = raw.comm;
   fill_columns(record, evaluation, raw.payload, parts_.symbols);
-  if (instrument.message) record.message = cut(message_of(*instrument.message, record.fields), instrument.max_chars);
+  if (instrument.message) record.message = cut(message_of(*instrument.message, record), instrument.max_chars);
   return record;
 }
 

@@ -171,6 +171,7 @@ json status_shape(const Probe& probe, const attach::Prices& prices) {
   shape["origin"] = probe.origin();
   shape["hits"] = now.hits;
   shape["lost"] = now.lost;
+  shape["truncated"] = now.truncated;
   shape["errors"] = errors_shape(probe.errors());
   shape["applied"] = std::move(applied);
   shape["overhead_seconds"] = probe.overhead_seconds();
@@ -201,7 +202,11 @@ json reading_shape(const std::vector<metrics::Family>& families, const Probe& pr
                       {"kind", kind_text(family.kind)},
                       {"series", std::move(series)}});
   }
-  return {{"families", std::move(shapes)}, {"hits", now.hits}, {"lost", now.lost}, {"state", text(probe.state())}};
+  return {{"families", std::move(shapes)},
+          {"hits", now.hits},
+          {"lost", now.lost},
+          {"truncated", now.truncated},
+          {"state", text(probe.state())}};
 }
 
 }  // namespace diagnose::app

@@ -77,6 +77,10 @@ void Assembler::store_constant(Register base, std::int32_t offset, std::int32_t 
   add(opcode(BPF_ST, BPF_MEM, BPF_DW), base, 0, offset, value);
 }
 
+void Assembler::store_byte(Register base, std::int32_t offset, std::uint8_t value) {
+  add(opcode(BPF_ST, BPF_MEM, BPF_B), base, 0, offset, value);
+}
+
 void Assembler::alu(std::uint8_t op, Register to, Register from) {
   add(opcode(BPF_ALU64, op, BPF_X), to, from, 0, 0);
 }

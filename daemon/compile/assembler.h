@@ -44,6 +44,7 @@ class Assembler {
   void load(Register to, Register base, std::int32_t offset, std::uint8_t bytes);  // zero-extended
   void store(Register base, std::int32_t offset, Register from);                   // 8 bytes
   void store_constant(Register base, std::int32_t offset, std::int32_t value);     // 8 bytes, sign-extended
+  void store_byte(Register base, std::int32_t offset, std::uint8_t value);
 
   // `op` is BPF_ADD .. BPF_ARSH; 64 bits wide.
   void alu(std::uint8_t op, Register to, Register from);

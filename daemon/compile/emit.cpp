@@ -11,6 +11,14 @@ namespace {
 
 using Label = Assembler::Label;
 
+bool truncates(const Lowered& instrument) {
+  const auto may_be = [](const Write& write) {
+    return write.value->type.kind == TypeKind::text && may_be_truncated(*write.value, write.size);
+  };
+  return (instrument.value && may_be(*instrument.value)) ||
+         std::any_of(instrument.writes.begin(), instrument.writes.end(), may_be);
+}
+
 // One function: its prologue, its parts, and the ways out that they share.
 class FunctionEmitter {
  public:
@@ -36,12 +44,15 @@ class FunctionEmitter {
   }
 
   void body(const Lowered& instrument) {
+    const bool truncates = diagnose::compile::truncates(instrument);
+    if (truncates) expressions_.begin_truncated(instrument.marks_truncated);
     if (instrument.nulls_offset) {
       nulls_offset_ = static_cast<std::int32_t>(*instrument.nulls_offset);
       code_.store_constant(registers_.out, nulls_offset_, 0);
     }
     if (instrument.value) write(*instrument.value);
     for (const Write& each : instrument.writes) write(each);
+    if (truncates) expressions_.add_truncated();
     if (!instrument.bounds) return answer(1);
     const Write& value = *instrument.value;
     const bool in_register = instrument.writes.empty() && !stores_immediate(value);
@@ -203,6 +214,7 @@ std::optional<Function> emit_evaluate(const Lowered& instrument, Filter filter) 
   };
   if (instrument.value) add(*instrument.value);
   for (const Write& write : instrument.writes) add(write);
+  needs.ledger = needs.ledger || truncates(instrument);
   FunctionEmitter function(needs, true);
   if (filter == Filter::here) function.filter(instrument);
   function.body(instrument);

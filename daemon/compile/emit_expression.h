@@ -48,6 +48,9 @@ class ExpressionEmitter {
   // A text into `size` bytes, a multiple of 8, at base + offset; the rest is zero.
   void text(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);  // emit_text.cpp
   void stack(const Typed& node, Register base, std::int32_t offset, std::uint32_t size);
+  // Has texts counted from here on that go on where their room ends, and marked (TEXT_TRUNCATED) if `mark`.
+  void begin_truncated(bool mark);
+  void add_truncated();  // to the ledger; uses r1
   void zero(Register base, std::int32_t offset, std::uint32_t size);
 
   [[nodiscard]] Register temporary(std::size_t depth) const { return registers_.temporaries[depth]; }
@@ -90,6 +93,9 @@ class ExpressionEmitter {
   void text_length(const Typed& node, Register to);
   void literal(const std::string& characters, Register base, std::int32_t offset, std::uint32_t size);
   void executable(Register base, std::int32_t offset, std::uint32_t size);
+  // A text of the target, or of the kernel, of which `size` bytes were read: is what follows them its NUL?
+  void look_behind(BpfCall read, Register base, std::int32_t offset, std::uint32_t size);
+  void truncated(Register base, std::int32_t offset, std::uint32_t size);
 
   void wrap(Register value, const Type& type);
   void cut(Register value, const Type& type);
@@ -99,15 +105,20 @@ class ExpressionEmitter {
   Assembler::Label null_ = 0;
   Assembler::Label unreadable_ = 0;
   std::size_t spilled_ = 0;
+  std::int32_t truncated_place_ = 0;  // on the stack: how many texts were; 0: they are not counted
+  bool marks_truncated_ = false;
   bool stack_is_full_ = false;
 };
 
 // Where the register of this x86 encoding is in struct pt_regs.
 [[nodiscard]] std::int32_t register_offset(std::uint8_t encoding);
 
-// The BPF stack of an evaluation: `work_bytes` for what helpers write, then spilled values.  In all at most 192 bytes.
+// The BPF stack of an evaluation: `work_bytes` for what helpers write, then spilled values.  In all at most 200 bytes.
 inline constexpr std::int32_t work_bytes = 64;
-inline constexpr std::size_t spills_max = 16;
+inline constexpr std::size_t spills_max = 17;
+
+// Whether a text may go on behind `size` bytes, its NUL counted, with more than was asked for.
+[[nodiscard]] bool may_be_truncated(const Typed& text, std::uint32_t size);
 
 // A single load or constant.
 [[nodiscard]] bool is_leaf(const Typed& node);

@@ -12,12 +12,74 @@ namespace {
 // Where a text's own words are put while they are looked at, behind the object's address.
 constexpr std::int32_t header_place = -work_bytes;
 constexpr std::int32_t object_place = -8;
+// Where a text was read from, and what lies behind it, once it has been.
+constexpr std::int32_t address_place = -8;
+constexpr std::int32_t behind_place = -16;
+// Of a counted text: its length, while its characters are read.
+constexpr std::int32_t length_place = -16;
+
+constexpr std::uint32_t file_name_bytes = 256;  // NAME_MAX, and its NUL
 
 bool is_counted(const Typed& text) {
   return text.op == Op::counted_text || text.op == Op::laid_out_text;
 }
 
 }  // namespace
+
+bool may_be_truncated(const Typed& text, std::uint32_t size) {
+  switch (text.op) {
+    case Op::string:
+    case Op::counted_text:
+    case Op::laid_out_text:
+      return text.value == 0 || text.value >= size;
+    case Op::exe:
+      return size < file_name_bytes;
+    case Op::choose:
+      return may_be_truncated(*text.children[1], size) || may_be_truncated(*text.children[2], size);
+    default:
+      return false;
+  }
+}
+
+void ExpressionEmitter::begin_truncated(bool mark) {
+  truncated_place_ = -work_bytes - 8 * static_cast<std::int32_t>(++spilled_);
+  marks_truncated_ = mark;
+  code_.store_constant(BPF_REG_10, truncated_place_, 0);
+}
+
+void ExpressionEmitter::add_truncated() {
+  const Assembler::Label whole = code_.label();
+  code_.load(BPF_REG_1, BPF_REG_10, truncated_place_, 8);
+  code_.jump_if_constant(BPF_JEQ, BPF_REG_1, 0, whole);
+  code_.add_atomically(registers_.ledger, 8 * static_cast<std::int32_t>(LEDGER_TRUNCATED), BPF_REG_1);
+  code_.bind(whole);
+}
+
+void ExpressionEmitter::truncated(Register base, std::int32_t offset, std::uint32_t size) {
+  code_.load(BPF_REG_1, BPF_REG_10, truncated_place_, 8);
+  code_.alu_constant(BPF_ADD, BPF_REG_1, 1);
+  code_.store(BPF_REG_10, truncated_place_, BPF_REG_1);
+  if (marks_truncated_) code_.store_byte(base, offset + static_cast<std::int32_t>(size) - 1, TEXT_TRUNCATED);
+}
+
+// The helper has put a NUL over the last byte that it read, and says the same of a text that ends there.
+void ExpressionEmitter::look_behind(BpfCall read, Register base, std::int32_t offset, std::uint32_t size) {
+  const Assembler::Label whole = code_.label();
+  const Assembler::Label goes_on = code_.label();
+  code_.jump_if_constant(BPF_JNE, BPF_REG_0, static_cast<std::int32_t>(size), whole);
+  code_.load(BPF_REG_3, BPF_REG_10, address_place, 8);
+  code_.alu_constant(BPF_ADD, BPF_REG_3, static_cast<std::int32_t>(size) - 1);
+  code_.move(BPF_REG_1, BPF_REG_10);
+  code_.alu_constant(BPF_ADD, BPF_REG_1, behind_place);
+  code_.constant(BPF_REG_2, 1);
+  code_.call(read);
+  code_.jump_if_constant(BPF_JNE, BPF_REG_0, 0, goes_on);  // not known to end
+  code_.load(BPF_REG_1, BPF_REG_10, behind_place, 1);
+  code_.jump_if_constant(BPF_JEQ, BPF_REG_1, 0, whole);
+  code_.bind(goes_on);
+  truncated(base, offset, size);
+  code_.bind(whole);
+}
 
 // Two numbers, of which either may call helpers.
 void ExpressionEmitter::counted(const Typed& node) {
@@ -81,6 +143,7 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
     return code_.bind(done);
   }
   const bool is_comm = node.op == Op::comm;
+  const bool counts_truncated = truncated_place_ != 0 && may_be_truncated(node, size);
   const auto destination = [&] {
     code_.move(BPF_REG_1, base);
     if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_1, offset);
@@ -93,6 +156,7 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
     if (node.op == Op::counted_text) counted(node);
     if (node.op == Op::laid_out_text) laid_out(node);
     zero(base, offset, size);
+    if (counts_truncated) code_.store(BPF_REG_10, length_place, BPF_REG_2);
     code_.jump_if_constant(BPF_JLE, BPF_REG_2, most, fits);
     code_.constant(BPF_REG_2, most);
     code_.bind(fits);
@@ -100,9 +164,15 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
     destination();
     code_.call(BpfCall::probe_read_user);
     code_.jump_if_constant(BPF_JNE, BPF_REG_0, 0, unreadable_);
+    if (counts_truncated) {
+      code_.load(BPF_REG_1, BPF_REG_10, length_place, 8);
+      code_.jump_if_constant(BPF_JLE, BPF_REG_1, most, done);
+      truncated(base, offset, size);
+    }
     return code_.bind(done);
   }
   if (!is_comm) address(*node.children[0]);
+  if (counts_truncated) code_.store(BPF_REG_10, address_place, BPF_REG_3);
   zero(base, offset, size);
   destination();
   // Of an array that its text may fill: no byte behind it decides anything.
@@ -111,6 +181,7 @@ void ExpressionEmitter::text(const Typed& node, Register base, std::int32_t offs
   code_.constant(BPF_REG_2, std::min(size, bound));
   code_.call(is_comm ? BpfCall::get_current_comm : BpfCall::probe_read_user_str);
   if (!is_comm) code_.jump_if_constant(BPF_JSLT, BPF_REG_0, 0, unreadable_);
+  if (counts_truncated) look_behind(BpfCall::probe_read_user, base, offset, size);
 }
 
 void ExpressionEmitter::literal(const std::string& characters, Register base, std::int32_t offset, std::uint32_t size) {
@@ -152,6 +223,7 @@ void ExpressionEmitter::executable(Register base, std::int32_t offset, std::uint
     if (offset != 0) code_.alu_constant(BPF_ADD, BPF_REG_1, offset);
     code_.constant(BPF_REG_2, size);
     code_.call(BpfCall::probe_read_kernel_str);
+    if (truncated_place_ != 0) look_behind(BpfCall::probe_read_kernel, base, offset, size);
     code_.jump(done);
   }
   code_.bind(none);

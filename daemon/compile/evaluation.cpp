@@ -352,6 +352,7 @@ class InstrumentCompiler {
   void functions() {
     lowered_.where = std::move(made_of_.where);
     lowered_.sample_every = instrument_.sample_every;
+    lowered_.marks_truncated = !made_.fold;
     if (lowered_.value) {
       const Typed& value = *lowered_.value->value;
       const bool counts =

@@ -28,6 +28,7 @@ struct Lowered {
   std::vector<Write> writes;                        // labels and fields
   std::optional<std::uint32_t> nulls_offset;        // the word of null bits
   std::optional<std::vector<std::int64_t>> bounds;  // of a histogram that is folded: the answer is 1 + bucket
+  bool marks_truncated = false;                     // TEXT_TRUNCATED: in a record, not in the key of a series
 };
 
 // What is kept in one slot of a frame.

@@ -113,7 +113,16 @@ std::string json_text(const Record& record, std::string_view custom) {
     text += ':';
     append_value(text, record.fields[at].second);
   }
-  text += "},\"custom\":";
+  text += '}';
+  if (!record.truncated.empty()) {
+    text += ",\"truncated\":[";
+    for (std::size_t at = 0; at < record.truncated.size(); ++at) {
+      if (at != 0) text += ',';
+      append_string(text, record.truncated[at]);
+    }
+    text += ']';
+  }
+  text += ",\"custom\":";
   text += custom;
   text += '}';
   return text;

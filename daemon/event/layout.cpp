@@ -125,7 +125,7 @@ Value value_of(const Column& column, std::span<const std::byte> bytes) {
   if (column.offset > bytes.size() || size > bytes.size() - column.offset) return {};
   if (column.type == ColumnType::text) {
     const char* text = reinterpret_cast<const char*>(bytes.data() + column.offset);
-    return std::string(text, ::strnlen(text, size));
+    return std::string(text, ::strnlen(text, size == 0 ? 0 : size - 1));
   }
   if (column.type == ColumnType::stack) return stack_of(column, bytes);
   const std::uint64_t word = word_at(bytes, column.offset);
@@ -150,6 +150,20 @@ Value value_of(const Column& column, std::span<const std::byte> bytes) {
     default:
       return static_cast<std::int64_t>(word);
   }
+}
+
+bool is_truncated(const Column& column, std::span<const std::byte> bytes) {
+  if (column.type != ColumnType::text || column.size == 0 || is_null(column, bytes)) return false;
+  if (column.offset > bytes.size() || column.size > bytes.size() - column.offset) return false;
+  return bytes[column.offset + column.size - 1] != std::byte{0};
+}
+
+std::vector<std::byte> without_marks(const Layout& layout, std::span<const std::byte> key) {
+  std::vector<std::byte> whole(key.begin(), key.end());
+  for (const Column& column : layout.columns) {
+    if (is_truncated(column, key)) whole[column.offset + column.size - 1] = std::byte{0};
+  }
+  return whole;
 }
 
 std::string text_of(const Value& value) {

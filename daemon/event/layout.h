@@ -26,7 +26,7 @@ enum class ColumnType {
   stack,                 // `size` bytes: return addresses of the process, innermost first, the rest zero
   signed_enumeration,    // 8 bytes, shown by name; see `enumerators`
   unsigned_enumeration,  // likewise
-  text,                  // `size` bytes, NUL-padded; a text of exactly `size` - 1 bytes may have been cut
+  text,                  // `size` bytes, NUL-padded; the last one is TEXT_TRUNCATED where the text went on
   constant,              // nothing in the bytes: `constant` is the value
 };
 
@@ -65,6 +65,11 @@ using Value = std::variant<std::monostate, std::int64_t, std::uint64_t, double, 
 
 // Decodes one column.  `bytes` is the whole key or payload; too short yields null.
 [[nodiscard]] Value value_of(const Column& column, std::span<const std::byte> bytes);
+
+// Whether a text went on where its room ended: what value_of() gives is its beginning.
+[[nodiscard]] bool is_truncated(const Column& column, std::span<const std::byte> bytes);
+// A key without the marks of such texts: as those of series are.
+[[nodiscard]] std::vector<std::byte> without_marks(const Layout& layout, std::span<const std::byte> key);
 
 // As a label or in text: "12", "true", seconds as "0.0015", floating point by its shortest text that reads back
 // ("0.1", "nan", "inf"), addresses as "0x1f", a stack's joined by ";", text with invalid UTF-8 replaced, "null".

@@ -23,6 +23,8 @@ struct Record {
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<std::pair<std::string, Value>> fields;
   std::string message;  // a log's text; empty if it has none
+  // Names of labels and fields whose texts went on where their room ended, and "value" if its did.
+  std::vector<std::string> truncated;
 };
 
 }  // namespace diagnose::event

@@ -1,4 +1,5 @@
 // Records: `events`, and `attach --follow`, whose probe lives as long as its client.
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -69,6 +70,78 @@ TEST(Records, StringLabelsCountWhatWasSaid) {
   EXPECT_EQ(
       daemon.metrics().value("diagnose_events_lost_total", {{"probe", "say"}, {"reason", "unreadable"}}).value_or(-1),
       static_cast<double>(counts.at("null")));
+}
+
+// Those of 300 characters are cut at 255 in a field and at 31 in a label; `str(x, 5)` is what was asked for.
+TEST(Records, ATextThatIsLongerThanItsRoomIsMarkedAndCounted) {
+  Program program({"strings", "100"});
+  const auto with = [&](const std::string& id, const std::string& instrument) {
+    return probe_text(id, at(program.pid(), "say"), instrument);
+  };
+  const Daemon daemon(
+      {.specs = {
+           {"say.yaml",
+            "probes:\n" + with("field", "type: log, message: \"said {str(arg0)}, {str(arg0, 5)}\", max_chars: 1000") +
+                with("label", "type: counter, name: said, labels: {text: str(arg0)}") +
+                with("folded", "type: counter, name: folded, labels: {text: str(arg0)}") + "    aggregate: events\n" +
+                with("fits", "type: counter, name: fits, labels: {text: \"str(arg0, 5)\"}")}}});
+  for (const char* id : {"field", "label", "folded", "fits"}) {
+    ASSERT_TRUE(eventually([&] { return daemon.state_of(id) == "armed"; })) << id;
+  }
+  Process events = daemon.client({"events", "field", "--json"});
+  Process shown = daemon.client({"events", "field"});
+  std::this_thread::sleep_for(500ms);
+  program.go();
+  const auto counts = program.counts();
+  const auto expected = static_cast<double>(counts.at("long"));
+  const std::string cut(255, 'x');
+  long marked = 0;
+  for (long i = 0; i < counts.at("calls"); ++i) {
+    const json record = json::parse(events.line());
+    const bool is_long = record.at("fields").at("str(arg0)") == cut;
+    marked += is_long ? 1 : 0;
+    EXPECT_EQ(record.value("truncated", json()), is_long ? json({"str(arg0)"}) : json());
+    if (is_long) {
+      EXPECT_EQ(record.at("message"), "said " + cut + "\u2026, xxxxx");
+    }
+    EXPECT_EQ(shown.line().find("\u2026") != std::string::npos, is_long);
+  }
+  EXPECT_EQ(marked, counts.at("long"));
+  const auto truncated = [&](const char* id) {
+    return daemon.metrics().value("diagnose_texts_truncated_total", {{"probe", id}}).value_or(-1);
+  };
+  for (const char* id : {"field", "label", "folded"}) EXPECT_EQ(truncated(id), expected) << id;
+  EXPECT_EQ(truncated("fits"), 0);
+  EXPECT_EQ(daemon.json({"status", "label"}).at("truncated"), counts.at("long"));
+  for (const char* name : {"said_total", "folded_total"}) {
+    EXPECT_TRUE(eventually([&] {
+      return daemon.metrics().value(name, {{"text", std::string(31, 'x')}}).value_or(-1) == expected;
+    })) << name;
+  }
+}
+
+TEST(Records, TheNameOfAnExecutableThatIsLongerThanItsRoomIsMarkedToo) {
+  const Daemon daemon;
+  for (const std::size_t length : {std::size_t{63}, std::size_t{64}, std::size_t{200}}) {
+    const std::string path = daemon.folder()->file(std::string(length, 'n'));
+    std::filesystem::copy_file(program_path("strings"), path);
+    Program program({path, "1"});
+    const std::string id = "exe" + std::to_string(length);
+    const Ended attached = daemon.ctl(
+        {"attach", "--pid", std::to_string(program.pid()), "say", "--type", "log", "--value", "exe", "--id", id});
+    ASSERT_EQ(attached.status, 0) << attached.err;
+    Process events = daemon.client({"events", id, "--json"});
+    std::this_thread::sleep_for(500ms);
+    program.go();
+    const auto calls = program.counts().at("calls");
+    for (long i = 0; i < calls; ++i) {
+      const json record = json::parse(events.line());
+      EXPECT_EQ(record.at("value"), std::string(63, 'n'));
+      EXPECT_EQ(record.contains("truncated"), length > 63) << length;
+    }
+    EXPECT_EQ(daemon.metrics().value("diagnose_texts_truncated_total", {{"probe", id}}).value_or(-1),
+              length > 63 ? static_cast<double>(calls) : 0);
+  }
 }
 
 Command follow_work(pid_t pid) {

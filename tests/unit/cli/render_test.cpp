@@ -195,6 +195,7 @@ TEST(StatusText, TellsLossesErrorsAndTheSpec) {
       {"return", {{"strategy", "none"}, {"why", ""}}},
       {"hits", 5},
       {"lost", {{"ring_full", 2}, {"unreadable", 1}}},
+      {"truncated", 4},
       {"errors", {{{"what", "attach `a`"}, {"where", "pid 2"}, {"why", "it has exited"}, {"mend", ""}}}},
       {"applied", {{"host:1:99", {{"lm", "2026-11-20T12:00:00Z"}, {"err", nullptr}}}}},
       {"overhead_seconds", 0.5},
@@ -206,6 +207,7 @@ TEST(StatusText, TellsLossesErrorsAndTheSpec) {
             "  processes  1, 2\n"
             "  hits       5\n"
             "  lost       3 (ring_full 2, unreadable 1)\n"
+            "  truncated  4 texts, longer than their room\n"
             "  overhead   500ms of CPU, budget 5 % of a core\n"
             "  expires    never\n"
             "  applied    host:1:99: ok\n"
@@ -229,7 +231,8 @@ TEST(EventText, IsOneLineWithItsMessageLabelsAndFields) {
                       {"value", nullptr},
                       {"message", "took 3us"},
                       {"labels", {{"ok", "1"}}},
-                      {"fields", {{"size", 42}}},
+                      {"fields", {{"path", "/a"}, {"size", 42}}},
+                      {"truncated", {"path"}},
                       {"custom", json::object()}};
   EXPECT_EQ(event_text(event, plain), "2026-11-20T12:00:00.5Z slow redis[12] return took 3us ok=1\n");
 }

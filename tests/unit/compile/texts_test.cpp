@@ -53,6 +53,7 @@ class Target {
     described.variable("h", described.pointer(holder), {in_register(rdi)});
     described.variable("view", described.add(view), {in_register(rsi), in_register(rdx)});
     described.variable("s", described.pointer(text, Kind::reference), {in_register(rcx)});
+    described.variable("n", described.int_, {in_register(rdx, 4)});
     described.variable("by_value", text, {in_memory(rbx, 0, sizeof(std::string))});
     set_text("0123456789abcdef");
     stopped.machine.map_user(&data, sizeof(data));
@@ -96,6 +97,22 @@ class Target {
                                          evaluation.key.size);
     return event::text_of(event::value_of(evaluation.key.columns.at(0), key));
   }
+
+  // A log's only field: its text, with `|` behind it where it is marked as one that went on.
+  std::string field(const std::string& expression) {
+    const Evaluation evaluation = compile(of_type(InstrumentType::log, expression));
+    const std::uint64_t answer = stopped.run(evaluation.evaluate, evaluation.payload.size);
+    EXPECT_EQ(stopped.error, "") << expression << listing(evaluation.evaluate.instructions);
+    EXPECT_LE(stopped.stack_used, 200U);
+    if (answer == 0) return "null";
+    const std::span<const std::byte> payload(reinterpret_cast<const std::byte*>(stopped.out.data()),
+                                             evaluation.payload.size);
+    const event::Column& column = evaluation.payload.columns.at(0);
+    return event::text_of(event::value_of(column, payload)) + (event::is_truncated(column, payload) ? "|" : "");
+  }
+
+  // Since the last look.
+  std::uint64_t truncated() { return std::exchange(stopped.ledger[LEDGER_TRUNCATED], 0); }
 
   std::optional<std::int64_t> value(const std::string& expression) {
     const Evaluation evaluation = compile(gauge(expression));
@@ -178,6 +195,58 @@ TEST(Texts, TextsOfCEndAtTheirNulOrWithTheirArray) {
   target.data.name = nullptr;
   EXPECT_EQ(target.label("h->name"), "null");
   EXPECT_EQ(target.value("h->name != null && h->name == \"x\""), 0);
+}
+
+TEST(Texts, OfWhatIsLongerThanItsRoomIsCountedAndMarked) {
+  Target target;
+  for (const std::size_t length : std::initializer_list<std::size_t>{0, 1, 254, 255, 256, 300}) {
+    const std::string whole(length, 'x');
+    const std::string shown = length > 255 ? std::string(255, 'x') + "|" : whole;
+    target.set_text(whole);
+    target.characters.fill('\0');
+    std::fill_n(target.characters.begin(), length, 'x');
+    target.data.other.size = length;
+    for (const char* expression : {"h->text", "h->name", "h->other", "str(h->name)", "str(h->text, 256)",
+                                   "str(h->name, 256)", "n == 0 ? \"none\" : h->name"}) {
+      EXPECT_EQ(target.field(expression), shown) << expression << length;
+      EXPECT_EQ(target.truncated(), length > 255 ? 1U : 0U) << expression << length;
+    }
+    EXPECT_EQ(target.field("str(h->name, 255)"), std::string(std::min<std::size_t>(length, 255), 'x'));
+    EXPECT_EQ(target.field("str(h->text, 8)"), std::string(std::min<std::size_t>(length, 8), 'x'));
+    EXPECT_EQ(target.field("str(h->name, 8)"), std::string(std::min<std::size_t>(length, 8), 'x'));
+    EXPECT_EQ(target.truncated(), 0U) << length;
+  }
+  EXPECT_EQ(target.stopped.lost(LOSS_UNREADABLE), 0U);
+}
+
+TEST(Texts, ALabelThatIsLongerThanItsRoomIsCountedAndItsKeyIsThatOfTheShorterOne) {
+  Target target;
+  for (const std::size_t length : std::initializer_list<std::size_t>{31, 32, 100}) {
+    target.set_text(std::string(length, 'x'));
+    target.characters.fill('\0');
+    std::fill_n(target.characters.begin(), length, 'x');
+    EXPECT_EQ(target.label("h->text"), std::string(31, 'x'));
+    EXPECT_EQ(target.stopped.out[8 + 31], 0);
+    EXPECT_EQ(target.truncated(), length > 31 ? 1U : 0U);
+    EXPECT_EQ(target.label("h->name"), std::string(31, 'x'));
+    EXPECT_EQ(target.stopped.out[8 + 31], 0);
+    EXPECT_EQ(target.truncated(), length > 31 ? 1U : 0U);
+  }
+  EXPECT_EQ(target.label("h->fixed"), "fixed--8");
+  EXPECT_EQ(target.truncated(), 0U);
+}
+
+TEST(Texts, OfAnEventThatIsNotKeptNoneIsCountedAsLonger) {
+  Target target;
+  target.set_text(std::string(100, 'x'));
+  spec::Instrument counter = of_type(InstrumentType::counter);
+  counter.labels = {{"long", text_at("h->text")}, {"null", text_at("h->name")}};
+  const Evaluation evaluation = target.compile(counter);
+  EXPECT_EQ(target.stopped.run(evaluation.evaluate, 8 + evaluation.key.size), 1U);
+  EXPECT_EQ(target.truncated(), 1U);
+  target.data.name = nullptr;
+  EXPECT_EQ(target.stopped.run(evaluation.evaluate, 8 + evaluation.key.size), 0U);
+  EXPECT_EQ(target.truncated(), 0U);
 }
 
 TEST(Texts, TheLengthOfATextOfCIsExactOrNull) {

@@ -41,6 +41,12 @@ TEST(JsonText, ShowsEachKindOfValue) {
             R"("custom":{"owner":"me"}})");
 }
 
+TEST(JsonText, NamesTheTextsThatWereLongerThanTheirRoom) {
+  Record made = record();
+  made.truncated = {"path", "\"a\""};
+  EXPECT_NE(json_text(made, "{}").find(R"("fields":{},"truncated":["path","\"a\""],"custom":{})"), std::string::npos);
+}
+
 TEST(JsonText, EscapesWhatATargetsTextMayHold) {
   Record made = record();
   made.value = std::string("a\"b\\c\n\x01\xff");

@@ -39,7 +39,22 @@ TEST(Layout, EachTypeOfColumnIsDecodedFromItsOffset) {
 TEST(Layout, TextEndsAtItsNulOrItsSize) {
   using namespace std::string_view_literals;
   EXPECT_EQ(value_of(column(ColumnType::text, 0, 8), text_bytes("abc\0\0\0\0\0"sv)), Value(std::string("abc")));
-  EXPECT_EQ(value_of(column(ColumnType::text, 8, 8), text_bytes("........abcdefgh"sv)), Value(std::string("abcdefgh")));
+  EXPECT_EQ(value_of(column(ColumnType::text, 8, 8), text_bytes("........abcdefg\0"sv)), Value(std::string("abcdefg")));
+}
+
+TEST(Layout, ATextThatWentOnIsMarkedInItsLastByte) {
+  using namespace std::string_view_literals;
+  const auto whole = text_bytes("abcdefg\0abcdefg\0"sv);
+  const auto longer = text_bytes("abcdefg\1abcdefg\0"sv);
+  EXPECT_EQ(value_of(column(ColumnType::text), longer), Value(std::string("abcdefg")));
+  EXPECT_TRUE(is_truncated(column(ColumnType::text), longer));
+  EXPECT_FALSE(is_truncated(column(ColumnType::text), whole));
+  EXPECT_FALSE(is_truncated(column(ColumnType::text, 8), longer));
+  EXPECT_FALSE(is_truncated(column(ColumnType::unsigned_integer), longer));
+  EXPECT_FALSE(is_truncated(column(ColumnType::text, 12), longer));
+  const Layout layout{.columns = {column(ColumnType::text), column(ColumnType::unsigned_integer, 8)}, .size = 16};
+  EXPECT_EQ(without_marks(layout, longer), whole);
+  EXPECT_EQ(without_marks(layout, whole), whole);
 }
 
 TEST(Layout, AConstantNeedsNoBytes) {
