@@ -194,13 +194,12 @@ struct frame {
 	contract_u64 start_ns;
 	contract_u64 elapsed_ns; // from here on: set at the end, before the instruments run
 	contract_u64 result;
-	contract_u64 result_high;	    // rdx, in Go rbx: the second register of a result; not known at callers
 	contract_u32 outcome;		    // enum outcome; of an open frame in the hash table its thread
 	contract_u16 function;		    // its number in the probe, of the call
 	contract_u16 depth;		    // open calls of the thread around it, or DEPTH_UNKNOWN
 	CONTRACT_TAIL(contract_u64, saved); // values of the call; as many as the probe needs
 };
-CONTRACT_SIZE(frame, 56);
+CONTRACT_SIZE(frame, 48);
 
 // Of one thread, in task-local storage: outermost first.
 struct thread_frames {

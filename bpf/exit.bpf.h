@@ -10,7 +10,6 @@ HOLE(run_return, HOLE_RETURN)
 struct returning {
 	struct end end;
 	u64 result;
-	u64 result_high;
 	u32 outcome;
 };
 
@@ -68,9 +67,8 @@ static __always_inline int close(struct pt_regs *ctx, struct returning *returnin
 
 	if (!frame)
 		return 0;
-	frame->result_high = returning->result_high;
 	end_frame(frame, returning->end.time_ns, returning->result, returning->outcome);
-	run_return(NONE, frame, NONE, words);
+	run_return(ctx, frame, NONE, words); /* a result of several words is in the registers still */
 	forget_frame(&place);
 	finish_calls(now, 1);
 	return 1;
@@ -81,7 +79,6 @@ static __always_inline int leave(struct pt_regs *ctx)
 	struct returning returning = {
 	    .end = {.time_ns = bpf_ktime_get_ns()}, /* first: our work is not the function's */
 	    .result = ctx->rax,
-	    .result_high = second_result(ctx),
 	    .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();
@@ -109,10 +106,8 @@ static long return_too(u32 index, struct returning *returning)
 
 static __always_inline int come_back(struct pt_regs *ctx)
 {
-	struct returning returning = {.end = {.time_ns = bpf_ktime_get_ns()},
-				      .result = ctx->rax,
-				      .result_high = second_result(ctx),
-				      .outcome = OUTCOME_RETURNED};
+	struct returning returning = {
+	    .end = {.time_ns = bpf_ktime_get_ns()}, .result = ctx->rax, .outcome = OUTCOME_RETURNED};
 	struct control *now = the_control();
 	u64 *words = the_ledger();
 	u64 cookie;

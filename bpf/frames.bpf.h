@@ -21,12 +21,6 @@ struct {
 	__type(value, struct template_frames);
 } frames __weak SEC(".maps");
 
-/* System V ABI 3.2.3 */
-static __always_inline u64 second_result(struct pt_regs *ctx)
-{
-	return ctx->rdx;
-}
-
 /* May several frames have one CFA? */
 #define FRAMES_ARE_STACKED PATCHED(CONSTANT_STACKED, 1)
 

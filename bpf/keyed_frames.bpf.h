@@ -37,15 +37,6 @@ struct place {
 	struct frame_key key;
 };
 
-/* ABIInternal's second register is rbx.  Both are read: the compiler would choose between their addresses, and the
- * context may only be read at constant offsets. */
-static __always_inline u64 second_result(struct pt_regs *ctx)
-{
-	u64 rbx = *(volatile u64 *)&ctx->rbx, rdx = *(volatile u64 *)&ctx->rdx;
-
-	return PATCHED(CONSTANT_GOROUTINES, 1) ? rbx : rdx;
-}
-
 /* Go moves a stack that has become too small: what stays is the distance from its end (runtime2.go: g.stack.hi is the
  * second word of g, which ABIInternal keeps in r14). */
 static __always_inline int key_of(struct pt_regs *ctx, u64 cfa, struct frame_key *key)

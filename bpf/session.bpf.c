@@ -16,8 +16,7 @@ enum { WITHOUT_RETURN = 1 }; /* the answer at an entry whose return is of no int
 
 static __always_inline int come_back(struct pt_regs *ctx, u64 start_ns)
 {
-	struct frame frame = {
-	    .start_ns = start_ns, .result_high = ctx->rdx, .depth = DEPTH_UNKNOWN, .return_address = ctx->rip};
+	struct frame frame = {.start_ns = start_ns, .depth = DEPTH_UNKNOWN, .return_address = ctx->rip};
 	u64 time_ns = bpf_ktime_get_ns(); /* first: our work is not the function's */
 	struct control *now = the_control();
 	u64 *words = the_ledger();
@@ -25,7 +24,7 @@ static __always_inline int come_back(struct pt_regs *ctx, u64 start_ns)
 	if (!now || !words || !measures(now))
 		return 0;
 	end_frame(&frame, time_ns, ctx->rax, OUTCOME_RETURNED);
-	run_return(NONE, &frame, NONE, words);
+	run_return(ctx, &frame, NONE, words);
 	finish_calls(now, 1);
 	return 0;
 }

@@ -42,16 +42,16 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
       chosen->strategy = attach::Strategy::sites;
       chosen->why += "; and the callers of every process are too many";
     }
-    if (forms_.all.uses_result_high && chosen->strategy == attach::Strategy::callers) {
+    if (forms_.all.uses_result_words && chosen->strategy == attach::Strategy::callers) {
       if (spec_.return_strategy == spec::ReturnStrategy::callers || !function.exits_error.empty()) {
         return failure({.what = "see the result of `" + function.name + "`",
                         .where = grip.module.path,
-                        .why = "it comes in two registers, of which the second is not known at callers" +
+                        .why = "it comes in several registers, of which only the first is known at callers" +
                                (function.exits_error.empty() ? "" : "; and of its exits: " + function.exits_error),
                         .mend = "leave `return: callers` out, or ask for no more than the result's first 8 bytes"});
       }
       chosen->strategy = attach::Strategy::sites;
-      chosen->why += "; and at callers the result's second register is not known";
+      chosen->why += "; and at callers only the first of the result's registers is known";
     }
     grip.returns.push_back(std::move(*chosen));
   }

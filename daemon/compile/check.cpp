@@ -158,6 +158,10 @@ TypedPtr Checker::truth(TypedPtr value, const std::string& user) {
   if (value->type.kind == TypeKind::object && kind(*value) == Kind::optional) {
     return has_value(*value, value->position);
   }
+  if (has_null_word(*value)) {
+    const std::size_t position = value->position;
+    return null_comparison(Op::unequal, std::move(value), position);
+  }
   value = number(std::move(value), user);
   return value ? converted(std::move(value), boolean_type) : nullptr;
 }
@@ -262,6 +266,13 @@ TypedPtr Checker::operate(Op op, const std::string& symbol, TypedPtr left, Typed
   return arithmetic(op, is_comparison(op) ? boolean_type : type, std::move(left), std::move(right), position);
 }
 
+// Go's interfaces and slices: of several words, and null if the first is 0.
+bool Checker::has_null_word(const Typed& value) const {
+  if (value.type.kind != TypeKind::object) return false;
+  const DebugType& type = scope_.types[value.of];
+  return type.is_interface || (type.kind == Kind::sequence && scope_.subject.abi == Abi::go);
+}
+
 // With the literal `null`: an address that is 0, an optional that is empty, whatever else is null.
 TypedPtr Checker::null_comparison(Op op, TypedPtr value, std::size_t position) {
   if (is_untyped(*value)) return unknown(position);
@@ -270,6 +281,12 @@ TypedPtr Checker::null_comparison(Op op, TypedPtr value, std::size_t position) {
     const TypedPtr flag = has_value(*value, position);
     if (!flag) return nullptr;
     answer = make(Op::is_null, boolean_type, position, copy(*flag));
+    answer->value = 1;
+  } else if (has_null_word(*value)) {
+    const DebugType& type = scope_.types[value->of];
+    TypedPtr word = word_of(*value, type.kind == Kind::sequence ? type.layout.data_offset : 0, 8);
+    if (!word) return fail(position, quoted(scope_.types.name(value->of)), "its parts are not to be had here");
+    answer = make(Op::is_null, boolean_type, position, std::move(word));
     answer->value = 1;
   } else {
     value = number(std::move(value), op == Op::equal ? "`==`" : "`!=`");
@@ -357,7 +374,7 @@ bool can_be_null(const Typed& value) {
     return true;
   }
   if (value.op == Op::saved && value.null_slot >= 0) return true;
-  if ((value.op == Op::result || value.op == Op::result_high) && value.value != 0) return true;
+  if ((value.op == Op::result || value.op == Op::result_word) && value.value != 0) return true;
   const bool divides = value.op == Op::divide || value.op == Op::modulo;
   if (divides && value.children[1]->op != Op::constant) return true;
   return std::any_of(value.children.begin(), value.children.end(),

@@ -22,7 +22,7 @@ enum class Op {
   argument,     // what the register with the x86 encoding `value` (16: rip) held at the call
   saved,        // slot `value` of the frame, null if its bit in slot `null_slot` says so; made by lower
   result,       // null in an error if `value`
-  result_high,  // rdx at the return; likewise
+  result_word,  // likewise, of a result of several words: what register `count` (x86 encoding) holds at the return
   elapsed,
   error,
   depth,  // null where frames have no order

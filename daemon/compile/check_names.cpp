@@ -59,15 +59,6 @@ constexpr std::array<Named, 27> names = {{{"arg0", Op::argument, long_type, 0},
 constexpr std::array<std::string_view, 9> functions = {"str", "mag",        "min",    "max", "abs",
                                                        "len", "startswith", "sizeof", "hex"};
 
-// The registers of arguments, x86 encoding: System V x86-64 ABI 3.2.3; Go's abi-internal.md.
-std::span<const std::uint8_t> argument_registers(Abi abi) {
-  static constexpr std::array<std::uint8_t, 6> system_v = {7, 6, 2, 1, 8, 9};
-  static constexpr std::array<std::uint8_t, 9> go = {0, 3, 1, 7, 6, 8, 9, 10, 11};
-  if (abi == Abi::none) return {};
-  if (abi == Abi::go) return go;
-  return system_v;
-}
-
 bool is_known(const Named& named, Abi abi) {
   return named.op != Op::argument || static_cast<std::size_t>(named.value) < argument_registers(abi).size();
 }
@@ -89,6 +80,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+std::span<const std::uint8_t> argument_registers(Abi abi) {
+  static constexpr std::array<std::uint8_t, 6> system_v = {7, 6, 2, 1, 8, 9};
+  static constexpr std::array<std::uint8_t, 9> go = {0, 3, 1, 7, 6, 8, 9, 10, 11};
+  if (abi == Abi::none) return {};
+  if (abi == Abi::go) return go;
+  return system_v;
+}
 
 std::string nearest(std::string_view name, std::span<const std::string_view> known) {
   const std::size_t near = name.size() < 5 ? 1 : 2;

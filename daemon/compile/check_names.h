@@ -17,6 +17,10 @@ namespace diagnose::compile {
 [[nodiscard]] bool is_built_in(const std::string& name);                              // under any ABI
 [[nodiscard]] std::optional<std::uint64_t> argument_number(const std::string& name);  // of `arg12`
 
+// Registers that arguments are passed in, x86 encoding, in their order: System V x86-64 ABI 3.2.3; Go's
+// abi-internal.md, whose results come back in the same.
+[[nodiscard]] std::span<const std::uint8_t> argument_registers(Abi abi);
+
 // What is to be said of a name that is reserved; nullopt: it is not.
 [[nodiscard]] std::optional<Issue> refused_name(const std::string& name, std::size_t position, Abi abi);
 [[nodiscard]] Issue unknown_function(const std::string& name, std::size_t position);

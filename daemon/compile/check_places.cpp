@@ -16,7 +16,6 @@ using Kind = DebugType::Kind;
 
 constexpr std::uint8_t encoding_rax = 0;
 constexpr std::uint8_t encoding_rdx = 2;
-constexpr std::uint8_t encoding_rbx = 3;
 constexpr std::uint64_t all_of_it = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t pieces_max = 64;
 
@@ -131,6 +130,7 @@ TypedPtr Checker::unknown_variable(const std::string& name, std::size_t position
   }
   std::string near = nearest(name, known);
   if (near.empty()) near = near_built_in(name, scope_.subject.abi);
+  if (name == "nil" || name == "nullptr" || name == "NULL" || name == "None") near = "null";
   if (!near.empty()) return fail(position, quoted(name), "unknown name", "did you mean `" + near + "`?");
   if (place != nullptr) {
     std::string names;
@@ -209,9 +209,11 @@ TypedPtr Checker::result(std::size_t position) {
 
 // ---- where values are ----
 
-// The second register of a result: System V's, or Go's (`close` in bpf/exit.bpf.h).
-bool Checker::is_kept(std::uint8_t encoding) const {
-  return encoding == encoding_rax || encoding == (scope_.subject.abi == Abi::go ? encoding_rbx : encoding_rdx);
+// The registers of a result: System V ABI 3.2.3; Go's ABIInternal, whose results travel as its arguments do.
+bool Checker::is_of_result(std::uint8_t encoding) const {
+  if (scope_.subject.abi != Abi::go) return encoding == encoding_rax || encoding == encoding_rdx;
+  const auto registers = argument_registers(Abi::go);
+  return std::find(registers.begin(), registers.end(), encoding) != registers.end();
 }
 
 TypedPtr Checker::address(const Piece& piece, const Values& values, std::size_t position) {
@@ -220,10 +222,12 @@ TypedPtr Checker::address(const Piece& piece, const Values& values, std::size_t 
       if (encoding <= target::register_ip) return register_at_call(encoding, values.name, position);
     } else if (encoding == encoding_rax) {
       return make(Op::result, unsigned_long_type, position);
-    } else if (is_kept(encoding)) {
-      return make(Op::result_high, unsigned_long_type, position);
+    } else if (is_of_result(encoding)) {
+      TypedPtr word = make(Op::result_word, unsigned_long_type, position);
+      word->count = encoding;
+      return word;
     }
-    return fail(position, quoted(values.name), "is in " + register_name(encoding) + ", which is not kept");
+    return fail(position, quoted(values.name), "is in " + register_name(encoding) + ", which holds no result");
   };
   std::int64_t offset = piece.offset;
   TypedPtr sum;
@@ -260,9 +264,9 @@ std::optional<Part> Checker::part(const Piece& piece, const Values& values, std:
       part.at = constant(piece.offset, unsigned_long_type);
       return part;
     case Piece::Where::reg: {
-      if (values.of_result && piece.base != target::register_none && !is_kept(piece.base)) {
+      if (values.of_result && piece.base != target::register_none && !is_of_result(piece.base)) {
         part.where = Part::Where::unread;
-        part.why = "is in " + register_name(piece.base) + " at the return, which is not kept";
+        part.why = "is in " + register_name(piece.base) + " at the return, which holds no result";
         return part;
       }
       Piece as_address = piece;

@@ -72,6 +72,7 @@ class Checker {
   TypedPtr visit_binary(const Node& node);
   TypedPtr operate(Op op, const std::string& symbol, TypedPtr left, TypedPtr right, std::size_t position);
   TypedPtr on_addresses(Op op, const std::string& symbol, TypedPtr left, TypedPtr right, std::size_t position);
+  [[nodiscard]] bool has_null_word(const Typed& value) const;
   TypedPtr null_comparison(Op op, TypedPtr value, std::size_t position);
   TypedPtr arithmetic(Op op, Type type, TypedPtr left, TypedPtr right, std::size_t position);
   TypedPtr moved(TypedPtr address, TypedPtr count, Op op, std::size_t position);
@@ -108,7 +109,7 @@ class Checker {
     std::string name;
   };
   std::optional<Part> part(const target::Piece& piece, const Values& values, std::size_t position);
-  [[nodiscard]] bool is_kept(std::uint8_t encoding) const;
+  [[nodiscard]] bool is_of_result(std::uint8_t encoding) const;
   TypedPtr address(const target::Piece& piece, const Values& values, std::size_t position);
   TypedPtr of_pieces(TypeId type, const std::vector<target::Piece>& pieces, const Values& values, std::size_t position);
   // The value of `type` that lies in memory, or at `offset` in an object.

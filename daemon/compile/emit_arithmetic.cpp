@@ -96,7 +96,6 @@ bool is_leaf(const Typed& node) {
     case Op::saved:
       return node.null_slot < 0;
     case Op::result:
-    case Op::result_high:
       return node.value == 0;
     default:
       return false;

@@ -58,11 +58,11 @@ Needs needs_of(const Typed& value) {
   Needs needs;
   switch (value.op) {
     case Op::argument:
+    case Op::result_word:
       needs.ctx = true;
       break;
     case Op::saved:
     case Op::result:
-    case Op::result_high:
     case Op::elapsed:
     case Op::error:
     case Op::depth:
@@ -117,8 +117,9 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
   switch (node.op) {
     case Op::null_:
       return code_.jump(null_);
+    case Op::result_word:
+      return result_word(to, node);
     case Op::result:
-    case Op::result_high:
       if (node.value != 0) return result_or_null(to, node);
       return leaf_load(to, node);
     case Op::error:
@@ -195,8 +196,6 @@ void ExpressionEmitter::leaf_load(Register to, const Typed& node) {
       return code_.load(to, registers_.ctx, register_offset(static_cast<std::uint8_t>(node.value)), 8);
     case Op::result:
       return code_.load(to, registers_.frame, offsetof(frame, result), 8);
-    case Op::result_high:
-      return code_.load(to, registers_.frame, offsetof(frame, result_high), 8);
     case Op::elapsed:
       return code_.load(to, registers_.frame, offsetof(frame, elapsed_ns), 8);
     case Op::start:
@@ -211,6 +210,12 @@ void ExpressionEmitter::result_or_null(Register to, const Typed& node) {
   code_.load(to, registers_.frame, offsetof(frame, outcome), 4);
   code_.jump_if_constant(BPF_JEQ, to, OUTCOME_ERROR, null_);
   leaf_load(to, node);
+}
+
+// Calls that were left by an error have no registers to look at; where the end is a return there are some.
+void ExpressionEmitter::result_word(Register to, const Typed& node) {
+  code_.jump_if_constant(BPF_JEQ, registers_.ctx, 0, null_);
+  code_.load(to, registers_.ctx, register_offset(node.count), 8);
 }
 
 void ExpressionEmitter::saved_or_null(const Typed& node, Register to) {

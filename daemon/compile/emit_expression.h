@@ -66,6 +66,7 @@ class ExpressionEmitter {
   Operands operands(const Typed& left, const Typed& right, std::size_t depth, bool immediate);
   void leaf_load(Register to, const Typed& node);
   void result_or_null(Register to, const Typed& node);
+  void result_word(Register to, const Typed& node);
   void helper_value(const Typed& node, Register to);
   void saved_or_null(const Typed& node, Register to);
   void read(const Typed& node, Register to);

@@ -84,7 +84,7 @@ class InstrumentCompiler {
       made_.uses_result = true;
       if (!result_place_) result_place_ = advanced(text.place, *checked.result_at);
     }
-    if (checked.root && mentions(*checked.root, Op::result_high)) made_.uses_result_high = true;
+    if (checked.root && mentions(*checked.root, Op::result_word)) made_.uses_result_words = true;
     if (checked.root && checked.root->type.kind == TypeKind::unknown) has_unknown_ = true;
     if (checked.error_at) mentions_error_ = true;
     mention("result", checked.result_at, text);
@@ -396,7 +396,7 @@ Evaluated evaluated(const spec::Probe& probe, const Scope& scope) {
     InstrumentCompiler compiler(probe, instrument, like, scope, saved, made.faults);
     made.probe.instruments.push_back(compiler.run());
     const Evaluation& compiled = made.probe.instruments.back();
-    made.probe.uses_result_high = made.probe.uses_result_high || compiled.uses_result_high;
+    made.probe.uses_result_words = made.probe.uses_result_words || compiled.uses_result_words;
     made.probe.uses_depth = made.probe.uses_depth || compiled.uses_depth;
     bool& reads = compiled.phase == Phase::call ? made.probe.reads_memory_at_call : made.probe.reads_memory_at_end;
     reads = reads || reads_memory(compiled.admit) || reads_memory(compiled.evaluate);

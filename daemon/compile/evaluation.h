@@ -1,7 +1,7 @@
 // The typed front end: expressions of a spec -> one BPF function that evaluates them.  parse -> check -> lower -> emit.
 //
 // The function's contract with the stencils in bpf/ (it fills their hole `evaluate`):
-//   r1 = struct pt_regs *      registers at the site; 0 at the end of a call
+//   r1 = struct pt_regs *      registers at the site; 0 where a call was left by an error, or ends with another one
 //   r2 = struct frame *        the call's frame, or 0 in a call event (never touched there)
 //   r3 = out                   for a fold: struct evaluation on the caller's stack; for a record: the payload in the
 //   ring r4 = u64 *ledger           for counting LOSS_UNREADABLE and LOSS_REFUSED r0 : 0 skip (where is false, a value
@@ -26,7 +26,7 @@ namespace diagnose::compile {
 enum class Phase { call, return_, error, end };  // `end`: at a return and at an error
 
 // How arguments and results are passed.
-// Go's ABIInternal: rax, rbx, rcx, rdi, rsi, r8, r9, r10, r11; the result in rax.  None: a place within a function,
+// Go's ABIInternal: rax, rbx, rcx, rdi, rsi, r8, r9, r10, r11; results in the same.  None: a place within a function,
 // where no register is known to hold an argument.
 enum class Abi { system_v, go, none };
 
@@ -63,12 +63,12 @@ struct Saved {
 // How one instrument is evaluated.
 struct Evaluation {
   Phase phase = Phase::call;
-  bool fold = true;               // false: a record through the ring
-  bool uses_result = false;       // it may be unknown: at a jump to another function, or overwritten
-  bool uses_result_high = false;  // its second register (rdx) too, which sites at callers do not know
-  bool uses_depth = false;        // how deep the call is nested
-  bool needs_frame = false;       // elapsed, saved values, or a return event
-  bool unit_is_time = false;      // the value is nanoseconds
+  bool fold = true;                // false: a record through the ring
+  bool uses_result = false;        // it may be unknown: at a jump to another function, or overwritten
+  bool uses_result_words = false;  // others of its registers than the first, which sites at callers do not know
+  bool uses_depth = false;         // how deep the call is nested
+  bool needs_frame = false;        // elapsed, saved values, or a return event
+  bool unit_is_time = false;       // the value is nanoseconds
   bool value_is_signed = true;
   Function admit;         // records only: (ctx, frame, 0, ledger) -> 0|1, run before room is reserved
   Function evaluate;      // fold: value, key, bucket; record: fills the payload
@@ -89,8 +89,9 @@ struct ProbeEvaluation {
   std::optional<Function> capture;      // (ctx, frame, 0, ledger) -> 1: fills frame->saved at the call; nullopt if none
   // Registers (bit = x86 encoding) that are read at the call: those of arguments, and bases of what lies in memory.
   std::uint16_t entry_registers = 0;
-  // Some instrument reads rdx at the return: known at exits and to a trampoline, not at callers.
-  bool uses_result_high = false;
+  // Some instrument reads others of a result's registers than the first: known at exits and to a trampoline, not at
+  // callers.
+  bool uses_result_words = false;
   bool uses_depth = false;  // some instrument reads how deep a call is nested
   // Memory of the target is read at the call, or at its end.
   bool reads_memory_at_call = false;

@@ -54,7 +54,7 @@ std::int64_t floored(double bound) {
 
 void SavedValues::place(Typed& value, Phase phase) {
   if (value.op == Op::start && phase == Phase::call) value.op = Op::now;
-  if ((value.op == Op::result || value.op == Op::result_high) && phase == Phase::end) value.value = 1;
+  if ((value.op == Op::result || value.op == Op::result_word) && phase == Phase::end) value.value = 1;
   if (value.op == Op::argument && value.value < target::register_ip) {
     entry_registers_ = static_cast<std::uint16_t>(entry_registers_ | 1U << static_cast<unsigned>(value.value));
   }

@@ -69,6 +69,7 @@ struct DebugType {
   std::uint64_t bytes = 0;
   bool is_signed = false;
   bool is_character = false;  // char, signed char, unsigned char, char8_t: a pointer to it is a text
+  bool is_interface = false;  // Go's, a record of two words: null if the first is 0
   TypeId target = no_type;
   std::uint64_t count = 0;
   Layout layout;

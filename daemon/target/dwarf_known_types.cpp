@@ -299,6 +299,12 @@ std::optional<PlainType> go_type(Dwarf_Die record) {
 
 }  // namespace
 
+bool is_go_interface(Dwarf_Die record) {
+  if (language_of(record) != language_go) return false;
+  const std::string name = name_of(record);  // runtime/runtime2.go
+  return name == "runtime.iface" || name == "runtime.eface";
+}
+
 std::optional<PlainType> plain_type(Dwarf_Die record, const std::string& name) {
   const int language = language_of(record);
   if (language == language_go) return go_type(record);

@@ -259,6 +259,7 @@ void DwarfTypes::expand_record(TypeId id, Dwarf_Die record, int depth) {
   }
   members.insert(members.end(), std::make_move_iterator(bases.begin()), std::make_move_iterator(bases.end()));
   types_[id].members = std::move(members);
+  types_[id].is_interface = is_go_interface(record);
   types_[id].expanded = true;
 }
 

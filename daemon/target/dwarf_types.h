@@ -62,5 +62,7 @@ struct PlainType {
 };
 // `name` is qualified.  Nothing for every other type, and for one whose inside is not as expected.
 [[nodiscard]] std::optional<PlainType> plain_type(Dwarf_Die record, const std::string& name);
+// The record that every interface of Go is: `error`, `any`.
+[[nodiscard]] bool is_go_interface(Dwarf_Die record);
 
 }  // namespace diagnose::target

@@ -12,6 +12,11 @@ namespace {
 // Each takes about a microsecond.  Beyond: functions are taken to read their return address.
 constexpr std::size_t frame_lookups_max = 200'000;
 
+// Registers that a result may take besides the first (System V ABI 3.2.3; Go's abi-internal.md).
+constexpr std::uint16_t result_words = register_bit(2);
+constexpr std::uint16_t go_result_words = register_bit(3) | register_bit(1) | register_bit(7) | register_bit(6) |
+                                          register_bit(8) | register_bit(9) | register_bit(10) | register_bit(11);
+
 bool within(const Range& range, LinkAddress address) {
   return address >= range.low && address < range.high;
 }
@@ -135,7 +140,8 @@ Result<Site> FunctionSites::exit_site(Function& function, const std::vector<Stre
     if (const auto rule = frames() != nullptr ? frames()->at(plain->address) : std::nullopt) set_rule(*plain, *rule);
     return plain;
   }
-  const auto moved = place_return(decoder_, parts, code, exit, request_.exit_memory, frames());
+  const ExitWish wish{.memory = request_.exit_memory, .result_words = function.go ? go_result_words : result_words};
+  const auto moved = place_return(decoder_, parts, code, exit, wish, frames());
   if (!moved || moved->place.instruction.address == function.sites.front().address) return plain;
   auto site = moved_site(SiteKind::exit, *moved);
   if (!site) return plain;

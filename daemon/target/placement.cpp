@@ -250,13 +250,14 @@ std::optional<StackCheck> place_behind_stack_check(Decoder& decoder, std::span<c
 }
 
 std::optional<Moved> place_return(Decoder& decoder, std::span<const Stretch> stretches, const Exits& code,
-                                  const Exit& exit, bool needs_memory, const CallFrames* frames) {
+                                  const Exit& exit, const ExitWish& wish, const CallFrames* frames) {
   if (!code.decoded || code.unknown_jumps) return std::nullopt;
   std::int64_t cfa_offset = 8;
   std::uint8_t result = register_result;
   for (auto at = exit.before.rbegin(); at != exit.before.rend(); ++at) {
     const Effects done = effects(*at);
-    if (!done.sp_move || waits(*at) || (needs_memory && done.stores)) return std::nullopt;
+    if (!done.sp_move || waits(*at) || (wish.memory && done.stores)) return std::nullopt;
+    if ((done.writes & wish.result_words) != 0) return std::nullopt;
     cfa_offset += *done.sp_move;
     if (done.exchange && (done.exchange->to == result || done.exchange->from == result)) return std::nullopt;
     if (done.copy && done.copy->to == result) {

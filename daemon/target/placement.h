@@ -61,9 +61,13 @@ struct StackCheck {
 [[nodiscard]] std::optional<StackCheck> place_behind_stack_check(Decoder& decoder, std::span<const Stretch> stretches,
                                                                  const Exits& code, const EntryWish& wish);
 
-// The cheapest place for a `ret` of the function; nothing if that is the `ret` itself.  With `needs_memory`, memory is
-// there as it is at the `ret`.
+struct ExitWish {
+  bool memory = true;                           // memory is there as it is at the `ret`
+  std::uint16_t result_words = every_register;  // and so are these: registers of the result but the first
+};
+
+// The cheapest place for a `ret` of the function; nothing if that is the `ret` itself.
 [[nodiscard]] std::optional<Moved> place_return(Decoder& decoder, std::span<const Stretch> stretches, const Exits& code,
-                                                const Exit& exit, bool needs_memory, const CallFrames* frames);
+                                                const Exit& exit, const ExitWish& wish, const CallFrames* frames);
 
 }  // namespace diagnose::target

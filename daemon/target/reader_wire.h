@@ -294,8 +294,8 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<DebugType> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.kind, s.name, s.bytes, s.is_signed, s.is_character, s.target, s.count, s.layout, s.members, s.enumerators,
-           s.expanded);
+  return a(s.kind, s.name, s.bytes, s.is_signed, s.is_character, s.is_interface, s.target, s.count, s.layout, s.members,
+           s.enumerators, s.expanded);
 }
 
 template <typename Archive, wire::As<Piece> S>

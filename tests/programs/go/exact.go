@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -71,6 +72,52 @@ func both(n int, s string) (text string, count int) {
 	return s + strconv.Itoa(n), n ^ len(s)
 }
 
+var errNegative = errors.New("negative")
+
+//go:noinline
+func parsed(s string, n int) (value string, err error) {
+	if n < 0 {
+		return "", errNegative
+	}
+	return s + strconv.Itoa(n), nil
+}
+
+//go:noinline
+func divided(a int64, b int64) (int64, int64, error) {
+	if b == 0 {
+		return 0, a, errNegative
+	}
+	return a / b, a % b, nil
+}
+
+//go:noinline
+func checked(n int) error {
+	kept = int64(n)
+	if n%2 == 0 {
+		return errNegative
+	}
+	return nil
+}
+
+//go:noinline
+func moved(p point, d int64) (q point, any interface{}, err error) {
+	if d%2 == 0 {
+		return point{p.x + 1, p.y + d}, d, errNegative
+	}
+	return point{p.x - 1, p.y - d}, nil, nil
+}
+
+// Nine words, as many as there are registers, and one in xmm0.
+//
+//go:noinline
+func words(n int64, t string) (a int8, b uint16, s string, v []int32, p *point, ok bool, f float64) {
+	kept = n
+	if n%3 == 0 {
+		return int8(n), uint16(n), t, nil, &point{1, n}, false, 1.5
+	}
+	return int8(n), uint16(n), t, []int32{1, int32(n)}, &point{2, n}, true, 2.5
+}
+
 //go:noinline
 func slices(s []int32, n uint, w []string, b []byte) int32 {
 	kept = int64(len(w) + len(b))
@@ -116,7 +163,12 @@ var functions = []function{
 	{"main.mixed", "a|!b|c|!d|e", "result"},
 	{"main.texts", "n|s|*t|len(s)|str(s, 8)|len(str(s, 8))|s == \"short one\"", "result"},
 	{"main.joined", "s|n", "result"},
-	{"main.both", "n|s", "result.text|len(result.text)|!result.count"},
+	{"main.both", "n|s", "result.text|len(result.text)|result.count"},
+	{"main.parsed", "s|n", "result.value|len(result.value)|result.err == null|result.err != null && n < 0"},
+	{"main.divided", "a|b", "result.r0|result.r1|result.r2 != null"},
+	{"main.checked", "n", "result == null|result != null"},
+	{"main.moved", "?p.x|?p.y|d", "result.q.x|result.q.y|result.any == null|result.err == null"},
+	{"main.words", "n|t", "result.a|result.b|result.s|result.v.size|result.v == null|result.p->x|result.p->y|result.ok|!result.f"},
 	{"main.slices", "s.size|s[1]|s[n]|n|w[0]|b[0]", "result"},
 	{"main.structs", "n|?p.x|?p.y|q->x|q->y|m", "result"},
 	{"main.colored", "c|n", "result"},
@@ -200,6 +252,27 @@ func round() {
 	o = call("main.both", h, s)
 	text, count := both(h, s)
 	o.returned(text, len(text), count)
+
+	o = call("main.parsed", t, h)
+	parsedText, err := parsed(t, h)
+	o.returned(parsedText, len(parsedText), err == nil, err != nil && h < 0)
+
+	quotient, remainder, err := divided(l, int64(a))
+	o = call("main.divided", l, a)
+	o.returned(quotient, remainder, err != nil)
+
+	o = call("main.checked", h)
+	err = checked(h)
+	o.returned(err == nil, err != nil)
+
+	from := point{int32(next()), int64(next())}
+	o = call("main.moved", from.x, from.y, l)
+	to, any, err := moved(from, l)
+	o.returned(to.x, to.y, any == nil, err == nil)
+
+	o = call("main.words", l, s)
+	w1, w2, w3, w4, w5, w6, w7 := words(l, s)
+	o.returned(w1, w2, w3, len(w4), w4 == nil, w5.x, w5.y, w6, w7)
 
 	numbers := []int32{1, int32(next()), int32(next())}
 	n := uint(next() % 3)

@@ -230,11 +230,11 @@ TEST(EventText, IsOneLineWithItsMessageLabelsAndFields) {
                       {"comm", "redis"},
                       {"value", nullptr},
                       {"message", "took 3us"},
-                      {"labels", {{"ok", "1"}}},
-                      {"fields", {{"path", "/a"}, {"size", 42}}},
+                      {"labels", {{"ok", "1"}, {"path", "/a"}}},
+                      {"fields", {{"size", 42}}},
                       {"truncated", {"path"}},
                       {"custom", json::object()}};
-  EXPECT_EQ(event_text(event, plain), "2026-11-20T12:00:00.5Z slow redis[12] return took 3us ok=1\n");
+  EXPECT_EQ(event_text(event, plain), "2026-11-20T12:00:00.5Z slow redis[12] return took 3us ok=1 path=/a\u2026\n");
 }
 
 TEST(ApplyText, SaysWhatWasDoneToWhich) {

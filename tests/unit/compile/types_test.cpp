@@ -293,25 +293,60 @@ TEST(Types, AStructInRegistersIsReadFromItsPieces) {
   EXPECT_THAT(target.faults("(u64)&by_value"), HasSubstr("not in memory"));
 }
 
+TEST(Types, AnInterfaceOfGoIsComparedWithNull) {
+  Target target;
+  Described& described = target.described;
+  const TypeId word = described.pointer(described.int_);
+  const TypeId error = described.record(
+      "error", 16,
+      {DebugType::Member{.name = "tab", .type = word, .offset = 0}, {.name = "data", .type = word, .offset = 8}});
+  described.info.types[error].is_interface = true;
+  DebugType slice = Described::made(Kind::sequence, "[]int", 24, described.int_);
+  slice.layout.size_offset = 8;
+  const TypeId numbers = described.add(slice);
+  described.abi = Abi::go;
+  const TypeId both = described.record(
+      "(error, []int)", 40,
+      {DebugType::Member{.name = "err", .type = error, .offset = 0}, {.name = "v", .type = numbers, .offset = 16}});
+  described.result(both, {in_register(rcx), in_register(rdi), in_register(rsi), in_register(8), in_register(9)});
+  target.stopped.registers.rcx = target.stopped.registers.rsi = 0;
+  EXPECT_EQ(target.value("result.err == null"), 1);
+  EXPECT_EQ(target.value("result.err != null"), 0);
+  EXPECT_EQ(target.value("result.v == null && !result.err"), 1);
+  target.stopped.registers.rcx = target.stopped.registers.rsi = 8;
+  EXPECT_EQ(target.value("result.err == null"), 0);
+  EXPECT_EQ(target.value("result.err != null && result.v != null"), 1);
+  EXPECT_EQ(target.value("result.err ? 3 : 4"), 3);
+  EXPECT_EQ(target.stopped.lost(LOSS_UNREADABLE), 0U);
+  EXPECT_THAT(target.faults("result.err == nil"), HasSubstr("did you mean `null`?"));
+  EXPECT_THAT(target.faults("result.err + 1"), HasSubstr("choose one of its members"));
+}
+
 TEST(Types, ResultsHaveTheirOwnTypeAndMayTakeTwoRegisters) {
   Target target;
   target.described.result(target.described.int_, {in_register(rax, 4)});
   target.stopped.call().result = 0xffffffff;
   EXPECT_EQ(target.value("result"), -1);
-  EXPECT_FALSE(target.probe.uses_result_high);
+  EXPECT_FALSE(target.probe.uses_result_words);
   target.described.result(target.uri, {in_register(rax), in_register(rdx)});
-  target.stopped.call().result_high = 0x0050'0000'0007U;
+  target.stopped.registers.rdx = target.stopped.registers.rbx = 0x0050'0000'0007U;
   EXPECT_EQ(target.value("result.len"), 7);
-  EXPECT_TRUE(target.probe.uses_result_high);
+  EXPECT_TRUE(target.probe.uses_result_words);
   // What is in others is refused, and no more than that.
   target.described.result(target.uri, {in_register(rax), in_register(rcx)});
-  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %rcx at the return, which is not kept"));
+  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %rcx at the return, which holds no result"));
   EXPECT_EQ(target.faults("(u64)result.data"), "");
   // Go's second register is another.
   target.described.result(target.uri, {in_register(rax), in_register(rbx)});
-  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %rbx at the return, which is not kept"));
+  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %rbx at the return, which holds no result"));
   target.described.abi = Abi::go;
   EXPECT_EQ(target.value("result.len"), 7);
+  // It has nine registers for results, and as many for arguments.
+  target.described.result(target.uri, {in_register(rcx), in_register(11)});
+  target.stopped.registers.r11 = 0x0050'0000'0008U;
+  EXPECT_EQ(target.value("result.len"), 8);
+  target.described.result(target.uri, {in_register(rax), in_register(12)});
+  EXPECT_THAT(target.faults("result.len"), HasSubstr("is in %r12 at the return, which holds no result"));
   target.described.abi = Abi::system_v;
   target.described.result(target.uri, {in_memory(rax, 0, sizeof(Uri))});
   target.stopped.call().result = BpfMachine::address(&target.other);

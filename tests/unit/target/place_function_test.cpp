@@ -24,9 +24,9 @@ class Code {
     code_ = find_exits(decoder_, parts_);
   }
   std::optional<Moved> entry(const EntryWish& wish) { return place_entry(decoder_, parts_, code_, wish, nullptr); }
-  std::optional<Moved> exit(bool needs_memory = false) {
+  std::optional<Moved> exit(const ExitWish& wish = {.memory = false, .result_words = none_needed}) {
     for (const Exit& exit : code_.exits) {
-      if (exit.kind == SiteKind::exit) return place_return(decoder_, parts_, code_, exit, needs_memory, nullptr);
+      if (exit.kind == SiteKind::exit) return place_return(decoder_, parts_, code_, exit, wish, nullptr);
     }
     ADD_FAILURE() << "no return: " << code_.error;
     return std::nullopt;
@@ -142,7 +142,7 @@ class Returns : public testing::TestWithParam<ExitCase> {};
 
 TEST_P(Returns, StandAtACheapInstructionThatLeadsToNothingElse) {
   const ExitCase& wanted = GetParam();
-  const auto moved = Code(wanted.bytes).exit(wanted.needs_memory);
+  const auto moved = Code(wanted.bytes).exit({.memory = wanted.needs_memory, .result_words = none_needed});
   EXPECT_EQ(distance(moved), wanted.at);
   if (!moved) return;
   EXPECT_EQ(moved->place.cfa_offset, wanted.cfa_offset);
@@ -198,6 +198,14 @@ INSTANTIATE_TEST_SUITE_P(
         ExitCase{"a_system_call_between", {0x75, 0x03, 0x0f, 0x05, 0xc3, 0x0f, 0x0b}, stays},
         ExitCase{"jumps_that_may_go_between", {0x75, 0x02, 0x5b, 0xc3, 0xff, 0xe1}, stays}),
     [](const auto& instance) { return std::string(instance.param.name); });
+
+TEST(Exits, StandBehindWhatWritesAFurtherWordOfTheResult) {
+  const Bytes code = {0x75, 0x03, 0x31, 0xd2, 0xc3, 0x0f, 0x0b};  // jne fail; xor %edx,%edx; ret; fail: ud2
+  constexpr std::uint16_t rcx = 1U << 1U;
+  constexpr std::uint16_t rdx = 1U << 2U;
+  EXPECT_TRUE(Code(code).exit({.memory = false, .result_words = rcx}));
+  EXPECT_FALSE(Code(code).exit({.memory = false, .result_words = rdx}));
+}
 
 // cmp 0x10(%r14),%rsp; jbe 1f; push %rbp; pop %rbp; ret; 1: call; jmp start
 const Bytes go_function = {0x49, 0x3b, 0x66, 0x10, 0x76, 0x03, 0x55, 0x5d, 0xc3, 0xe8, 0, 1, 0, 0, 0xeb, 0xf0};
