@@ -32,7 +32,7 @@ bool may_return_otherwise(std::string_view symbol) {
 
 class Describing {
  public:
-  Describing(const DescribeRequest& request, const ElfImage& image, Dwarf* dwarf, DebugInfo& info)
+  Describing(const DescribeRequest& request, ElfImage& image, Dwarf* dwarf, DebugInfo& info)
       : request_(request),
         image_(image),
         dwarf_(dwarf),
@@ -41,20 +41,23 @@ class Describing {
         types_(units_, names_, request.members, info.types),
         info_(info) {}
 
-  void run() {
-    for (const DescribeRequest::Place& place : request_.places) describe(place);
+  Status run() {
+    for (const DescribeRequest::Place& place : request_.places) functions_.push_back(units_.function_at(place.at));
+    if (auto status = read_symbols(); !status) return status;
+    for (std::size_t at = 0; at < functions_.size(); ++at) describe(request_.places[at], functions_[at]);
     stand();
     for (const std::string& name : request_.globals) find_global(name);
     for (const std::string& name : request_.types) find_type(name);
     for (const std::string& name : request_.constants) find_constant(name);
+    return {};
   }
 
  private:
-  void describe(const DescribeRequest::Place& place) {
+  void describe(const DescribeRequest::Place& place, const DwarfFunction* function) {
     Described described;
     described.at = place.at;
     described.at_entry = place.entry;
-    if (const DwarfFunction* function = units_.function_at(place.at)) {
+    if (function != nullptr) {
       if (!first_) first_ = *function;
       describe_function(*function, place.entry, facts(place, function->entry), units_, types_, described);
     }
@@ -62,7 +65,6 @@ class Describing {
   }
 
   PlaceFacts facts(const DescribeRequest::Place& place, LinkAddress entry) {
-    if (symbols_.empty()) read_symbols();
     PlaceFacts facts;
     if (const auto known = symbols_.find(raw(entry)); known != symbols_.end()) facts = known->second;
     if (place.entry && place.at == entry) return facts;
@@ -75,17 +77,26 @@ class Describing {
   }
 
   void add_symbol(std::string_view name, std::uint64_t address, bool global) {
-    PlaceFacts& facts = symbols_[address];
+    const auto known = symbols_.find(address);
+    if (known == symbols_.end()) return;
+    PlaceFacts& facts = known->second;
     facts.has_symbol = true;
     facts.changed_signature = facts.changed_signature || is_changed(name);
     facts.changed_result = facts.changed_result || may_return_otherwise(name);
     facts.exported = facts.exported || global;
   }
 
-  // The file's own, and if those are stripped the debug file's.
-  void read_symbols() {
+  // Of the functions that are described: the file's own, and if those are stripped the debug file's.
+  Status read_symbols() {
+    std::vector<LinkAddress> entries;
+    for (const DwarfFunction* function : functions_) {
+      if (function == nullptr || !symbols_.try_emplace(raw(function->entry)).second) continue;
+      entries.push_back(function->entry);
+    }
+    std::sort(entries.begin(), entries.end());
+    if (auto status = image_.read_symbols_at(entries); !status) return status;
     for (const Symbol& symbol : image_.symbols()) add_symbol(symbol.name, raw(symbol.address), symbol.global);
-    if (!image_.stripped()) return;
+    if (!image_.stripped()) return {};
     Elf* elf = ::dwarf_getelf(dwarf_);
     for (Elf_Scn* section = nullptr; (section = ::elf_nextscn(elf, section)) != nullptr;) {
       GElf_Shdr header{};
@@ -93,11 +104,13 @@ class Describing {
       Elf_Data* data = ::elf_getdata(section, nullptr);
       GElf_Sym symbol{};
       for (int at = 0; data != nullptr && ::gelf_getsym(data, at, &symbol) != nullptr; ++at) {
+        if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+        if (!symbols_.contains(symbol.st_value)) continue;
         const char* name = ::elf_strptr(elf, header.sh_link, symbol.st_name);
-        if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF || name == nullptr) continue;
-        add_symbol(name, symbol.st_value, GELF_ST_BIND(symbol.st_info) != STB_LOCAL);
+        if (name != nullptr) add_symbol(name, symbol.st_value, GELF_ST_BIND(symbol.st_info) != STB_LOCAL);
       }
     }
+    return {};
   }
 
   // Names are looked up from the first place's function.
@@ -148,21 +161,22 @@ class Describing {
   }
 
   const DescribeRequest& request_;
-  const ElfImage& image_;
+  ElfImage& image_;
   Dwarf* dwarf_;
   DwarfUnits units_;
   DwarfNames names_;
   DwarfTypes types_;
   DebugInfo& info_;
+  std::vector<const DwarfFunction*> functions_;  // of the places; null: none is known
   std::optional<DwarfFunction> first_;
-  std::unordered_map<std::uint64_t, PlaceFacts> symbols_;  // by address
+  std::unordered_map<std::uint64_t, PlaceFacts> symbols_;  // by the functions' entries
   std::optional<CallFrames> frames_;
 };
 
 }  // namespace
 
 Result<DebugInfo> describe_places(const DescribeRequest& request) {
-  auto image = ElfImage::open(request.fd, request.name);
+  auto image = ElfImage::open_without_symbols(request.fd, request.name);
   if (!image) return failure(image.error());
   DebugInfo info;
   info.types.resize(1);
@@ -183,7 +197,7 @@ Result<DebugInfo> describe_places(const DescribeRequest& request) {
     info.present = true;
     const auto from = static_cast<std::size_t>(file->from());
     if (file->from() >= 0 && from < request.debug_names.size()) info.source = request.debug_names[from];
-    Describing(request, *image, file->get(), info).run();
+    if (auto status = Describing(request, *image, file->get(), info).run(); !status) return failure(status.error());
   }
   if (auto status = describe_markers(request, *image, info); !status) return failure(status.error());
   return info;

@@ -3,12 +3,22 @@
 #include <array>
 #include <elfutils/libdwelf.h>
 #include <gelf.h>
+#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "target/debug_link.h"
 
 namespace diagnose::target {
 namespace {
+
+// Of a large program a question needs a small part: what is mapped is brought in as it is touched, where reading copies
+// tens of megabytes first.  A file that shrinks meanwhile is the end of this reader, which is an error on the question.
+Elf_Cmd way_to_read(int fd) {
+  struct stat status {};
+  const bool mapped =
+      ::fstat(fd, &status) == 0 && static_cast<std::uint64_t>(status.st_size) <= limits::debug_mapped_bytes;
+  return mapped ? ELF_C_READ_MMAP : ELF_C_READ;
+}
 
 bool has_units(Dwarf* dwarf) {
   Dwarf_CU* unit = nullptr;
@@ -50,7 +60,7 @@ std::optional<DwarfFile> DwarfFile::open(int fd, const std::vector<int>& debug_f
   const auto usable = [&](int one, int from) -> std::optional<DwarfFile> {
     DwarfFile file;
     file.from_ = from;
-    file.elf_.reset(::elf_begin(one, ELF_C_READ, nullptr));  // read, not mapped: a file that shrinks is SIGBUS
+    file.elf_.reset(::elf_begin(one, way_to_read(one), nullptr));
     if (!file.elf_) return std::nullopt;
     file.dwarf_.reset(::dwarf_begin_elf(file.elf_.get(), DWARF_C_READ, nullptr));
     if (!file.dwarf_ || !has_units(file.dwarf_.get())) return std::nullopt;

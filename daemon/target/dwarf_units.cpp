@@ -14,6 +14,18 @@ bool is_dropped(std::uint64_t low, std::uint64_t high) {
   return low == 0 || low >= high || low >= UINT64_MAX - 1;
 }
 
+// Whose name stands in front of those of the entries in it.
+bool is_scope(int tag) {
+  return tag == DW_TAG_namespace || tag == DW_TAG_module || tag == DW_TAG_structure_type || tag == DW_TAG_class_type ||
+         tag == DW_TAG_union_type;
+}
+
+// What is named with its scopes.
+bool has_scope(int tag) {
+  return is_scope(tag) || tag == DW_TAG_enumeration_type || tag == DW_TAG_typedef || tag == DW_TAG_subprogram ||
+         tag == DW_TAG_variable;
+}
+
 }  // namespace
 
 std::vector<Range> ranges_of(Dwarf_Die die) {
@@ -117,74 +129,62 @@ void DwarfUnits::find_functions(Dwarf_Die parent, int depth, std::vector<DwarfFu
   }
 }
 
-const DwarfUnits::Scopes& DwarfUnits::scopes_of(Dwarf_Die die) {
-  const Dwarf_Die unit = unit_of(die).value_or(die);
-  const auto [at, fresh] = scopes_.try_emplace(identity(unit));
-  if (fresh) {
-    std::size_t looks = 0;
-    find_scopes(unit, nullptr, 0, at->second, looks);
-    auto& entries = at->second.entries;  // in their order, unless the file lies
-    std::sort(entries.begin(), entries.end(), [](const Scope& a, const Scope& b) { return a.at < b.at; });
+const std::vector<Dwarf_Die>& DwarfUnits::children_of(Dwarf_Die parent) {
+  const auto [at, fresh] = children_.try_emplace(identity(parent));
+  if (!fresh) return at->second;
+  for (const Dwarf_Die child : Children(parent)) {
+    if (++children_looks_ > limits::debug_entries) break;
+    at->second.push_back(child);
   }
   return at->second;
 }
 
-void DwarfUnits::find_scopes(Dwarf_Die parent, const void* scope, int depth, Scopes& found, std::size_t& looks) const {
-  for (const Dwarf_Die child : Children(parent)) {
-    if (++looks > limits::debug_entries) return;
-    bool is_scope = false;
-    switch (tag_of(child)) {
-      case DW_TAG_inlined_subroutine:
-        if (const auto origin = reference(child, DW_AT_abstract_origin)) ++found.inlined[identity(origin_of(*origin))];
-        break;
-      case DW_TAG_namespace:
-      case DW_TAG_module:
-      case DW_TAG_structure_type:
-      case DW_TAG_class_type:
-      case DW_TAG_union_type:
-        is_scope = true;
-        [[fallthrough]];
-      case DW_TAG_enumeration_type:
-      case DW_TAG_typedef:
-      case DW_TAG_subprogram:
-      case DW_TAG_variable:
-        if (scope != nullptr || is_scope) found.entries.push_back({identity(child), scope, child});
-        break;
-      case DW_TAG_lexical_block:
-        break;
-      default:
-        continue;
-    }
-    Dwarf_Die copy = child;
-    if (depth<scope_depth_max&& ::dwarf_haschildren(&copy)> 0) {
-      find_scopes(child, is_scope ? identity(child) : scope, depth + 1, found, looks);
-    }
-  }
-}
-
+// From the unit down, only through what the entry stands in: its bytes lie behind those of the child that holds it, and
+// before those of the next.  In their order, unless the file lies; then a scope is missed.
 std::string DwarfUnits::qualified_name(Dwarf_Die die) {
   die = origin_of(die);
   std::string name = name_of(die);
-  if (name.empty()) return name;
-  const auto& entries = scopes_of(die).entries;
-  const auto find = [&](const void* at) {
-    const auto one =
-        std::lower_bound(entries.begin(), entries.end(), at, [](const Scope& a, const void* b) { return a.at < b; });
-    return one != entries.end() && one->at == at ? &*one : nullptr;
-  };
-  const Scope* scope = find(identity(die));
-  for (int depth = 0; scope != nullptr && scope->parent != nullptr && depth < scope_depth_max; ++depth) {
-    scope = find(scope->parent);
-    if (scope == nullptr) break;
-    if (std::string outer = name_of(scope->die); !outer.empty()) name = outer + "::" + name;
+  if (name.empty() || !has_scope(tag_of(die))) return name;
+  std::string around;
+  Dwarf_Die parent = unit_of(die).value_or(die);
+  for (int depth = 0; depth < scope_depth_max; ++depth) {
+    const auto& children = children_of(parent);
+    const auto behind = std::upper_bound(children.begin(), children.end(), identity(die),
+                                         [](const void* a, const Dwarf_Die& b) { return a < b.addr; });
+    if (behind == children.begin()) break;
+    parent = *std::prev(behind);
+    if (identity(parent) == identity(die)) return around + name;
+    if (!is_scope(tag_of(parent))) continue;
+    if (const std::string outer = name_of(parent); !outer.empty()) around += outer + "::";
   }
   return name;
 }
 
+void DwarfUnits::count_copies(Dwarf_Die parent, int depth, Copies& found, std::size_t& looks) const {
+  for (const Dwarf_Die child : Children(parent)) {
+    if (++looks > limits::debug_entries) return;
+    const int tag = tag_of(child);
+    if (tag == DW_TAG_inlined_subroutine) {
+      if (const auto origin = reference(child, DW_AT_abstract_origin)) ++found[identity(origin_of(*origin))];
+    } else if (tag != DW_TAG_subprogram && tag != DW_TAG_lexical_block && !is_scope(tag)) {
+      continue;
+    }
+    Dwarf_Die copy = child;
+    if (depth<scope_depth_max&& ::dwarf_haschildren(&copy)> 0) count_copies(child, depth + 1, found, looks);
+  }
+}
+
+// What is inlined somewhere has an abstract instance, of which its own code is an instance too (DWARF 5, 3.3.8).
 std::uint32_t DwarfUnits::inlined_copies(Dwarf_Die function) {
-  const auto& inlined = scopes_of(function).inlined;
-  const auto found = inlined.find(identity(origin_of(function)));
-  return found == inlined.end() ? 0 : found->second;
+  if (!has(function, DW_AT_abstract_origin)) return 0;
+  const Dwarf_Die unit = unit_of(function).value_or(function);
+  const auto [at, fresh] = copies_.try_emplace(identity(unit));
+  if (fresh) {
+    std::size_t looks = 0;
+    count_copies(unit, 0, at->second, looks);
+  }
+  const auto found = at->second.find(identity(origin_of(function)));
+  return found == at->second.end() ? 0 : found->second;
 }
 
 }  // namespace diagnose::target

@@ -59,16 +59,7 @@ class DwarfUnits {
   [[nodiscard]] const std::vector<Dwarf_Die>& all();
 
  private:
-  // A named scope, or a type in one.
-  struct Scope {
-    const void* at = nullptr;
-    const void* parent = nullptr;  // nullptr: the unit
-    Dwarf_Die die{};
-  };
-  struct Scopes {
-    std::vector<Scope> entries;                              // by address
-    std::unordered_map<const void*, std::uint32_t> inlined;  // by the abstract instance
-  };
+  using Copies = std::unordered_map<const void*, std::uint32_t>;  // by the abstract instance
 
   struct Functions {
     std::vector<DwarfFunction> all;
@@ -78,8 +69,8 @@ class DwarfUnits {
   void read_units();
   [[nodiscard]] const Functions& functions_of(std::size_t unit);
   void find_functions(Dwarf_Die parent, int depth, std::vector<DwarfFunction>& found, std::size_t& looks) const;
-  [[nodiscard]] const Scopes& scopes_of(Dwarf_Die die);
-  void find_scopes(Dwarf_Die parent, const void* scope, int depth, Scopes& found, std::size_t& looks) const;
+  [[nodiscard]] const std::vector<Dwarf_Die>& children_of(Dwarf_Die parent);
+  void count_copies(Dwarf_Die parent, int depth, Copies& found, std::size_t& looks) const;
 
   Dwarf* dwarf_;
   bool read_ = false;
@@ -87,7 +78,9 @@ class DwarfUnits {
   std::vector<Dwarf_Die> all_;
   Stretches covered_;  // number: index in all_
   std::unordered_map<std::size_t, Functions> functions_;
-  std::unordered_map<const void*, Scopes> scopes_;  // by unit
+  std::unordered_map<const void*, Copies> copies_;  // by unit
+  std::unordered_map<const void*, std::vector<Dwarf_Die>> children_;
+  std::size_t children_looks_ = 0;
 };
 
 }  // namespace diagnose::target

@@ -15,6 +15,7 @@ namespace {
 
 // The largest programs known have some 200 MB of symbol names; beyond this a file is hostile.
 constexpr std::uint64_t table_bytes_max = 512U << 20U;
+constexpr std::size_t symbol_name_bytes_max = 64U << 10U;  // of one that is read by itself; the rest is cut off
 constexpr std::uint64_t note_bytes_max = 1U << 20U;
 constexpr std::uint32_t header_count_max = 1U << 20U;
 constexpr std::size_t code_segments_max = 256;  // linkers make one to three; each symbol is looked up in all of them
@@ -59,21 +60,36 @@ Status ElfImage::read_at(std::uint64_t offset, void* out, std::size_t size, cons
 }
 
 Result<ElfImage> ElfImage::open(int fd, std::string name) {
+  auto image = open_without_symbols(fd, std::move(name));
+  if (!image) return image;
+  if (auto read = image->read_all_symbols(std::nullopt); !read) return failure(read.error());
+  return image;
+}
+
+Status ElfImage::read_symbols_at(std::span<const LinkAddress> addresses) {
+  return read_all_symbols(addresses);
+}
+
+Result<ElfImage> ElfImage::open_without_symbols(int fd, std::string name) {
   ElfImage image(fd, std::move(name));
   struct stat status {};
   if (::fstat(fd, &status) != 0) return failure(image.lie(errno_text(errno)));
   if (!S_ISREG(status.st_mode)) return failure(image.lie("not a regular file"));
   image.file_size_ = static_cast<std::uint64_t>(status.st_size);
   if (auto read = image.read_headers(); !read) return failure(read.error());
+  image.stripped_ = image.section(std::uint32_t{SHT_SYMTAB}) == nullptr;
+  return image;
+}
+
+Status ElfImage::read_all_symbols(const std::optional<Wanted>& wanted) {
   for (const std::uint32_t type : {std::uint32_t{SHT_SYMTAB}, std::uint32_t{SHT_DYNSYM}}) {
     // The gABI allows one of each; a file with thousands wants us to read the same bytes for ever.
-    const Section* table = image.section(type);
+    const Section* table = section(type);
     if (table == nullptr) continue;
-    if (auto read = image.read_symbols(*table); !read) return failure(read.error());
-    if (type == SHT_SYMTAB) image.stripped_ = false;
+    if (auto read = read_symbols(*table, wanted); !read) return read;
   }
-  if (image.stripped_) image.read_mini_symbols();
-  return image;
+  if (stripped_) read_mini_symbols();
+  return {};
 }
 
 Status ElfImage::read_headers() {
@@ -199,7 +215,7 @@ Status ElfImage::read(FileOffset offset, std::span<std::uint8_t> out) const {
   return read_at(raw(offset), out.data(), out.size(), "code");
 }
 
-Status ElfImage::read_symbols(const Section& table) {
+Status ElfImage::read_symbols(const Section& table, const std::optional<Wanted>& wanted) {
   if (table.entry_size != sizeof(Elf64_Sym)) return failure(lie("its symbols have a strange size"));
   if (table.link >= sections_.size() || sections_[table.link].type != SHT_STRTAB) {
     return failure(lie("its symbol table names no string table"));
@@ -211,30 +227,65 @@ Status ElfImage::read_symbols(const Section& table) {
   if (table.size > file_size_ || names.size > file_size_) {
     return failure(lie("truncated: its symbols lie beyond the end of the file"));
   }
-  std::vector<char> strings(names.size + 1);
-  if (auto read = read_at(names.offset, strings.data(), names.size, "string table"); !read) return read;
-  strings.back() = '\0';
   std::vector<Elf64_Sym> entries(table.size / sizeof(Elf64_Sym));
   if (auto read = read_at(table.offset, entries.data(), entries.size() * sizeof(Elf64_Sym), "symbol table"); !read) {
     return read;
   }
-  strings_.push_back(std::move(strings));
-  const std::vector<char>& kept = strings_.back();
-  for (const Elf64_Sym& entry : entries) {
+  const auto is_wanted = [&](const Elf64_Sym& entry) {
     const unsigned type = ELF64_ST_TYPE(entry.st_info);
-    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || entry.st_shndx == SHN_UNDEF) continue;
-    if (entry.st_name >= kept.size()) return failure(lie("a symbol's name lies beyond its string table"));
-    std::string_view name(kept.data() + entry.st_name);
-    if (const auto at = name.find('@', 1); at != std::string_view::npos) name = name.substr(0, at);
-    if (name.empty()) continue;
-    symbols_.push_back({name, LinkAddress{entry.st_value}, entry.st_size,
-                        entry.st_shndx < SHN_LORESERVE ? std::uint32_t{entry.st_shndx} : 0U, type == STT_GNU_IFUNC,
-                        ELF64_ST_BIND(entry.st_info) != STB_LOCAL});
+    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || entry.st_shndx == SHN_UNDEF) return false;
+    return !wanted || std::binary_search(wanted->begin(), wanted->end(), LinkAddress{entry.st_value});
+  };
+  const auto lies_beyond = [&](const Elf64_Sym& entry) { return entry.st_name > names.size; };
+  std::erase_if(entries, [&](const Elf64_Sym& entry) { return !is_wanted(entry); });
+  if (std::any_of(entries.begin(), entries.end(), lies_beyond)) {
+    return failure(lie("a symbol's name lies beyond its string table"));
   }
+  if (wanted) {
+    for (const Elf64_Sym& entry : entries) {
+      auto name = read_name(names, entry.st_name);
+      if (!name) return failure(name.error());
+      strings_.push_back(std::move(*name));
+      add_symbol(strings_.back().data(), entry);
+    }
+    return {};
+  }
+  std::vector<char> strings(names.size + 1);
+  if (auto read = read_at(names.offset, strings.data(), names.size, "string table"); !read) return read;
+  strings.back() = '\0';
+  strings_.push_back(std::move(strings));
+  const char* const first = strings_.back().data();
+  for (const Elf64_Sym& entry : entries) add_symbol(first + entry.st_name, entry);
   return {};
 }
 
-// The static symbols of a file that is stripped of all others; it holds those that .dynsym lacks.
+void ElfImage::add_symbol(std::string_view name, const Elf64_Sym& entry) {
+  if (const auto at = name.find('@', 1); at != std::string_view::npos) name = name.substr(0, at);
+  if (name.empty()) return;
+  symbols_.push_back({name, LinkAddress{entry.st_value}, entry.st_size,
+                      entry.st_shndx < SHN_LORESERVE ? std::uint32_t{entry.st_shndx} : 0U,
+                      ELF64_ST_TYPE(entry.st_info) == STT_GNU_IFUNC, ELF64_ST_BIND(entry.st_info) != STB_LOCAL});
+}
+
+// One name of a string table, read by itself; with its NUL.
+Result<std::vector<char>> ElfImage::read_name(const Section& names, std::uint64_t at) const {
+  constexpr std::uint64_t step = 256;
+  std::vector<char> name;
+  bool ended = false;
+  while (!ended && name.size() < symbol_name_bytes_max) {
+    const std::size_t known = name.size();
+    const std::uint64_t more = std::min(step, names.size - std::min(names.size, at + known));
+    if (more == 0) break;
+    name.resize(known + more);
+    if (auto read = read_at(names.offset + at + known, name.data() + known, more, "string table"); !read) {
+      return failure(read.error());
+    }
+    ended = std::find(name.begin() + static_cast<std::ptrdiff_t>(known), name.end(), '\0') != name.end();
+  }
+  name.push_back('\0');
+  return name;
+}
+
 void ElfImage::read_mini_symbols() {
   const Section* packed = section(".gnu_debugdata");
   if (packed == nullptr) return;

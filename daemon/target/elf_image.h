@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <elf.h>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,6 +51,10 @@ class ElfImage {
   // Reads headers, symbols and build id.  Borrows `fd`, which must outlive the image; `name` is for messages.
   // Fails for anything but a little-endian x86-64 executable or shared object, and for one that is truncated or lies.
   [[nodiscard]] static Result<ElfImage> open(int fd, std::string name);
+  // The same without symbols(), which in a large program are most of the work.
+  [[nodiscard]] static Result<ElfImage> open_without_symbols(int fd, std::string name);
+  // Reads of an image without symbols() those at `addresses`, which are ascending.  Once; fails as open() does.
+  [[nodiscard]] Status read_symbols_at(std::span<const LinkAddress> addresses);
 
   // Of a stripped file, also those of the first of its debug files that has any; it is then not stripped any more.
   void add_debug_symbols(const std::vector<int>& debug_fds);
@@ -91,7 +96,11 @@ class ElfImage {
   [[nodiscard]] Status read_segments(std::uint64_t offset, std::uint32_t count);
   [[nodiscard]] Status read_sections(std::uint64_t offset, std::uint32_t count, std::uint32_t names);
   void read_section_names(std::uint32_t index);
-  [[nodiscard]] Status read_symbols(const Section& table);
+  using Wanted = std::span<const LinkAddress>;
+  [[nodiscard]] Status read_all_symbols(const std::optional<Wanted>& wanted);
+  [[nodiscard]] Status read_symbols(const Section& table, const std::optional<Wanted>& wanted);
+  void add_symbol(std::string_view name, const Elf64_Sym& entry);
+  [[nodiscard]] Result<std::vector<char>> read_name(const Section& names, std::uint64_t at) const;
   void read_mini_symbols();
   void take(const std::vector<MiniSymbol>& found);
   [[nodiscard]] Status read_build_id(std::uint64_t offset, std::uint64_t size);

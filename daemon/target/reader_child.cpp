@@ -214,6 +214,7 @@ Error ReaderChild::death() {
   const char* name = ::sigabbrev_np(how.si_status);
   std::string why = "the reader of files was killed by SIG" + std::string(name != nullptr ? name : "?");
   if (how.si_status == SIGSYS) why += ": it wanted what its sandbox forbids";
+  if (how.si_status == SIGBUS) why += ": the file was cut while it was read";
   return broken(std::move(why), damaged);
 }
 

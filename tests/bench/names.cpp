@@ -110,6 +110,7 @@ std::vector<Row> large_rows() {
   const std::string path = test::program_path("bench_large");
   const test::Program large({"bench_large"});
   std::vector<double> cold;
+  std::vector<double> another;
   std::vector<double> again;
   double reader = 0;
   double grown = 0;
@@ -118,16 +119,17 @@ std::vector<Row> large_rows() {
     const double before = resident_mb(daemon.pid());
     {
       Readers readers(daemon.pid());
-      (void)attach_ms(daemon, large.pid(), "handle_108");
+      cold.push_back(attach_ms(daemon, large.pid(), "handle_108"));
       reader = std::max(reader, readers.stop());
     }
-    cold.push_back(attach_ms(daemon, large.pid(), "handle_107"));
+    another.push_back(attach_ms(daemon, large.pid(), "handle_107"));
     again.push_back(attach_ms(daemon, large.pid(), "handle_107"));
     grown = std::max(grown, resident_mb(daemon.pid()) - before);
   }
   const auto megabytes = static_cast<double>(std::filesystem::file_size(path)) / 1e6;
   return {{fmt::format("attach by names to {:.0f} MB, cold", megabytes), ms(median(cold)), "-", "-", "-", "1500 ms",
            median(cold) <= 1500},
+          {"another function of the same file", ms(median(another)), "-", "-", "-", "80 ms", median(another) <= 80},
           {"the same, again", ms(median(again)), "-", "-", "-", "80 ms", median(again) <= 80},
           {"the reader's peak memory there", fmt::format("{:.1f} MB", reader), "-", "-", "-", "300 MB", reader <= 300},
           {"the daemon's RSS grows by", fmt::format("{:.1f} MB", grown), "-", "-", "-", "5 MB", grown <= 5}};

@@ -94,5 +94,30 @@ TEST(ElfImage, KnowsWhatAnIfuncMayResolveTo) {
   EXPECT_THAT(image->implementations(*ifunc, 4), ElementsAre("by_ifunc_plus"));
 }
 
+TEST(ElfImage, ReadsTheSymbolsAtAFewAddressesAsItReadsThemAll) {
+  for (const char* name : {"threads", "threads_stripped", "calls", "symbols"}) {
+    const Fd file(::open((std::string(TEST_PROGRAMS_DIR "/") + name).c_str(), O_RDONLY | O_CLOEXEC));
+    const auto all = ElfImage::open(file.get(), name);
+    ASSERT_TRUE(all) << all.error().text();
+    std::vector<LinkAddress> wanted;
+    for (std::size_t at = 0; at < all->symbols().size(); at += 3) wanted.push_back(all->symbols()[at].address);
+    std::sort(wanted.begin(), wanted.end());
+    auto few = ElfImage::open_without_symbols(file.get(), name);
+    ASSERT_TRUE(few) << few.error().text();
+    EXPECT_EQ(few->stripped(), all->stripped()) << name;
+    EXPECT_TRUE(few->symbols().empty()) << name;
+    const auto read = few->read_symbols_at(wanted);
+    ASSERT_TRUE(read) << read.error().text();
+    std::vector<std::string> expected;
+    for (const Symbol& symbol : all->symbols()) {
+      if (std::binary_search(wanted.begin(), wanted.end(), symbol.address)) expected.emplace_back(symbol.name);
+    }
+    std::vector<std::string> found;
+    for (const Symbol& symbol : few->symbols()) found.emplace_back(symbol.name);
+    EXPECT_FALSE(expected.empty()) << name;
+    EXPECT_EQ(found, expected) << name;
+  }
+}
+
 }  // namespace
 }  // namespace diagnose::target
