@@ -65,23 +65,24 @@ compile::Abi PlaceCompiler::abi_of(const target::Function& function) const {
 
 compile::Evaluated PlaceCompiler::evaluate(const Place& place, const compile::ProbeEvaluation* like) const {
   const target::Function& function = place.code();
-  const auto& described = place.description->places;
+  const auto& described = place.description->debug.places;
   const auto found = std::find_if(described.begin(), described.end(),
                                   [&](const target::Described& one) { return one.at == described_at(function); });
-  const bool known = place.description->present && found != described.end();
+  const bool known = place.description->debug.present && found != described.end();
   return compile::evaluate(
       spec_, {.abi = abi_of(function),
-              .debug = known ? place.description : nullptr,
-              .place = known ? static_cast<std::size_t>(found - described.begin()) : 0,
+              .debug = known || !place.description->others.empty() ? &place.description->debug : nullptr,
+              .place = static_cast<std::size_t>(found - described.begin()),
               .site = function.sites.empty() ? std::nullopt : std::optional(function.sites.front().address),
               .may_sleep = wants_.may_sleep,
+              .others = place.description->others,
               .like = like});
 }
 
 // Why nothing can be said of what lies where is told where debug information was looked for in vain.
 void PlaceCompiler::refuse(const Place& place, const std::vector<spec::Fault>& faults) {
   const target::Function& function = place.code();
-  const target::DebugInfo& description = *place.description;
+  const target::DebugInfo& description = place.description->debug;
   const bool told = std::any_of(description.places.begin(), description.places.end(), [&](const auto& one) {
     return description.present && one.at == described_at(function) && !one.function.empty();
   });
@@ -108,7 +109,7 @@ std::optional<std::size_t> PlaceCompiler::kind_of(const Place& place) {
   return kinds_.size() - 1;
 }
 
-void PlaceCompiler::add(target::Module& module, const target::DebugInfo& description) {
+void PlaceCompiler::add(target::Module& module, const Description& description) {
   for (std::size_t at = 0; at < module.functions.size(); ++at) {
     Place place{.module = &module, .function = at, .description = &description, .kind = {}};
     if (wants_.described) {

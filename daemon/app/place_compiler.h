@@ -27,6 +27,12 @@ struct Forms {
 // The form of each place that has another than number 0, by file and described_at().
 using FormNumbers = std::map<std::pair<FileKey, LinkAddress>, std::uint16_t>;
 
+// What debug information tells of a module.
+struct Description {
+  target::DebugInfo debug;
+  std::vector<compile::OtherGlobal> others;  // types are those of `debug`
+};
+
 // Serves one compilation.  Borrows everything that it is given.
 class PlaceCompiler {
  public:
@@ -40,7 +46,7 @@ class PlaceCompiler {
       : spec_(spec), wants_(wants), loaded_(loaded) {}
 
   // Compiles for every function of `module`.
-  void add(target::Module& module, const target::DebugInfo& description);
+  void add(target::Module& module, const Description& description);
 
   // Once all are added: leaves in each module the functions that one program serves; errors() names the others, each
   // with its reason.  What that program is made of; nullopt if there is no function left, or if it is loaded.
@@ -52,7 +58,7 @@ class PlaceCompiler {
   struct Place {
     target::Module* module = nullptr;
     std::size_t function = 0;
-    const target::DebugInfo* description = nullptr;
+    const Description* description = nullptr;
     std::optional<std::size_t> kind;  // none: it is refused
 
     [[nodiscard]] const target::Function& code() const { return module->functions[function]; }

@@ -133,7 +133,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   [[nodiscard]] bool wants_description() const;
   Result<target::Resolution> resolve(const target::Process* process);
   Result<target::Resolution> look_up(const target::Process* process);
-  using Descriptions = std::map<std::pair<dev_t, ino_t>, target::DebugInfo>;
+  using Descriptions = std::map<std::pair<dev_t, ino_t>, Description>;
   Status compile(target::Resolution& resolution, Descriptions& descriptions);
   void note_copies(const target::Module& module, const target::DebugInfo& description);
   Status refuse(const std::vector<spec::Fault>& faults);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/describe.h"
+#include "app/other_globals.h"
 #include "app/probe.h"
 #include "compile/forms.h"
 
@@ -112,13 +113,16 @@ Status Probe::compile(target::Resolution& resolution, Descriptions& descriptions
     if (added && wants_description()) {
       auto described = describe(parts_.reader, module, names_);
       if (!described && names_.any) return tl::unexpected(described.error());
-      if (described) known->second = std::move(*described);
+      if (described) known->second.debug = std::move(*described);
+      known->second.others =
+          other_globals(parts_.proc, parts_.reader, names_, spec_.target, module, known->second.debug);
     }
     places.add(module, known->second);
   }
   if (auto forms = places.settle()) compiled_ = std::move(*forms);
   for (const auto& [place, number] : places.numbers()) form_numbers_[place] = number;
-  for (const target::Module* module : fresh) note_copies(*module, descriptions.at({module->device, module->inode}));
+  for (const target::Module* module : fresh)
+    note_copies(*module, descriptions.at({module->device, module->inode}).debug);
   std::erase_if(resolution.modules, [](const target::Module& module) { return module.functions.empty(); });
   for (const Error& error : places.errors()) add_error(error);
   return resolution.modules.empty() ? failure(places.errors().front()) : Status{};

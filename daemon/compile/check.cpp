@@ -369,8 +369,9 @@ Checked check(const Node& tree, TextLimits texts, Use use, const Scope& scope) {
 
 bool can_be_null(const Typed& value) {
   if (value.op == Op::is_null) return false;
-  if (value.op == Op::null_ || value.op == Op::read || value.op == Op::string || value.op == Op::laid_out_text ||
-      value.op == Op::counted_text || value.op == Op::text_length || value.op == Op::stack || value.op == Op::depth) {
+  if (value.op == Op::null_ || value.op == Op::placed || value.op == Op::read || value.op == Op::string ||
+      value.op == Op::laid_out_text || value.op == Op::counted_text || value.op == Op::text_length ||
+      value.op == Op::stack || value.op == Op::depth) {
     return true;
   }
   if (value.op == Op::saved && value.null_slot >= 0) return true;

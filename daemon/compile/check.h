@@ -38,6 +38,7 @@ enum class Op {
   stack,    // known at the call only
   unknown,  // see TypeKind::unknown
   // One operand.
+  placed,  // the address `value`, in a process whose memory lies as it did; unreadable if its layout is not the operand
   read,    // of type.bytes (1 to 8) at a user address
   string,  // up to type.text_bytes at a user address, to its NUL; of at most `value` characters, if that is not 0
   laid_out_text,  // the same of a text at a user address, as `layout` says

@@ -72,6 +72,7 @@ TypedPtr Checker::enumerator(const target::NamedConstant& found, std::size_t pos
 TypedPtr Checker::name(const Node& node) {
   const std::string& name = node.text;
   const Abi abi = scope_.subject.abi;
+  if (name.find('!') != std::string::npos) return of_module(node);
   if (name.find("::") != std::string::npos) return qualified(node);
   if (scope_.place() != nullptr) {
     if (const auto number = argument_number(name)) return numbered(*number, node);
@@ -173,6 +174,26 @@ TypedPtr Checker::qualified(const Node& node) {
   if (!found->why.empty()) return fail(node.position, quoted(node.text), found->why);
   const Piece piece{.where = Piece::Where::memory, .offset = static_cast<std::int64_t>(raw(found->address))};
   return of_pieces(found->type, {piece}, {.of_result = false, .name = name}, node.position);
+}
+
+// `libx.so!counter`
+TypedPtr Checker::of_module(const Node& node) {
+  if (scope_.offline) return unknown(node.position);
+  const auto& others = scope_.subject.others;
+  const auto found =
+      std::find_if(others.begin(), others.end(), [&](const OtherGlobal& global) { return global.name == node.text; });
+  if (found == others.end()) return fail(node.position, quoted(node.text), "not known here");
+  if (!found->why.empty()) return fail(node.position, quoted(node.text), found->why, found->mend);
+  if (found->own) {
+    const Piece piece{.where = Piece::Where::memory, .offset = static_cast<std::int64_t>(raw(*found->own))};
+    return of_pieces(found->type, {piece}, {.of_result = false, .name = node.text}, node.position);
+  }
+  TypedPtr address = make(Op::placed, unsigned_long_type, node.position,
+                          constant(static_cast<std::int64_t>(found->layout), unsigned_long_type));
+  address->value = static_cast<std::int64_t>(raw(found->address));
+  TypedPtr value = load(found->type, std::move(address), false, node.position);
+  if (value) value->text = node.text;
+  return value;
 }
 
 TypedPtr Checker::variable(const target::Variable& variable, std::size_t position) {

@@ -100,6 +100,7 @@ class Checker {
   TypedPtr result(std::size_t position);
   TypedPtr through_this(const std::string& name, std::size_t position);
   TypedPtr qualified(const Node& node);
+  TypedPtr of_module(const Node& node);
   TypedPtr unknown_variable(const std::string& name, std::size_t position);
   [[nodiscard]] const target::Variable* find_variable(const std::string& name) const;
   [[nodiscard]] const target::NamedConstant* find_constant(const std::string& name) const;

@@ -6,6 +6,7 @@
 
 #include "bpf/contract.h"
 #include "compile/check_arithmetic.h"
+#include "compile/kernel_types.h"
 
 namespace diagnose::compile {
 namespace {
@@ -82,6 +83,7 @@ Needs needs_of(const Typed& value) {
     case Op::stack:
       needs.calls = needs.ctx = needs.ledger = true;
       break;
+    case Op::placed:
     case Op::read:
     case Op::string:
     case Op::laid_out_text:
@@ -145,6 +147,8 @@ void ExpressionEmitter::value(const Typed& node, std::size_t depth) {
     case Op::cpu:
     case Op::cgroup:
       return helper_value(node, to);
+    case Op::placed:
+      return placed(node, to);
     case Op::read:
       return read(node, to);
     case Op::bits:
@@ -274,6 +278,27 @@ void ExpressionEmitter::read(const Typed& node, Register to) {
   } else if (node.type.is_signed && node.type.bytes < 8) {
     cut(to, node.type);
   }
+}
+
+// The kernel gives a process new memory when it executes a program, laid out at random.
+void ExpressionEmitter::placed(const Typed& node, Register to) {
+  constexpr std::int32_t place = -8;
+  const auto way = way_to_layout();
+  if (!way) return code_.jump(unreadable_);
+  code_.call(BpfCall::get_current_task);
+  code_.move(BPF_REG_3, BPF_REG_0);
+  for (const std::uint32_t further : *way) {
+    code_.alu_constant(BPF_ADD, BPF_REG_3, static_cast<std::int32_t>(further));
+    code_.move(BPF_REG_1, BPF_REG_10);
+    code_.alu_constant(BPF_ADD, BPF_REG_1, place);
+    code_.constant(BPF_REG_2, 8);
+    code_.call(BpfCall::probe_read_kernel);
+    code_.jump_if_constant(BPF_JNE, BPF_REG_0, 0, unreadable_);
+    code_.load(BPF_REG_3, BPF_REG_10, place, 8);
+  }
+  code_.constant(BPF_REG_1, node.children[0]->value);
+  code_.jump_if(BPF_JNE, BPF_REG_3, BPF_REG_1, unreadable_);
+  code_.constant(to, node.value);
 }
 
 // A bit-field, out of the word that it is in.

@@ -69,6 +69,7 @@ class ExpressionEmitter {
   void result_word(Register to, const Typed& node);
   void helper_value(const Typed& node, Register to);
   void saved_or_null(const Typed& node, Register to);
+  void placed(const Typed& node, Register to);
   void read(const Typed& node, Register to);
   void bits(const Typed& node, std::size_t depth);
   void is_null(const Typed& node, bool when, Assembler::Label target, std::size_t depth);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <linux/bpf.h>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,19 @@ struct ProbeEvaluation {
   std::size_t forms = 1;
 };
 
+// A global that is named by its module.
+struct OtherGlobal {
+  std::string name;  // as Names::others has it
+  target::TypeId type = target::no_type;
+  // Of the probe's own module: where it is linked to, the same in every process.
+  std::optional<LinkAddress> own = {};
+  // Of another: where it is in the one process that the probe is of, for as long as that has the memory that it had:
+  // `layout` is target::ProcFs::layout().
+  MemoryAddress address{};
+  std::uint64_t layout = 0;
+  std::string why = {}, mend = {};  // if it cannot be had
+};
+
 // The function, or other place, that a probe measures.
 struct Subject {
   Abi abi = Abi::system_v;
@@ -111,7 +125,8 @@ struct Subject {
   // Where the breakpoint at the entry stands, once it is placed: globals are reached from there.  Without it the code
   // of globals is wrong, but everything else about the answer holds.
   std::optional<LinkAddress> site = {};
-  bool may_sleep = false;  // the kernel takes sleepable programs (with uprobe_multi, 6.6)
+  bool may_sleep = false;                    // the kernel takes sleepable programs (with uprobe_multi, 6.6)
+  std::span<const OtherGlobal> others = {};  // borrowed for the call; types are those of `debug`
   // The same probe at its other places; borrowed for the call.  Null: there are none.  A number that is signed there is
   // signed here too, and one that does not fit is counted as LOSS_REFUSED: a column has one type.
   const ProbeEvaluation* like = nullptr;
@@ -123,6 +138,7 @@ struct Names {
   bool typed = false;                // arguments by position, or the result: debug information would tell their types
   std::vector<std::string> members;  // every identifier
   std::vector<std::string> globals, types, constants;
+  std::vector<std::string> others;  // globals by their module: "libx.so!name"
 };
 [[nodiscard]] Names names_of(const spec::Probe& probe);
 

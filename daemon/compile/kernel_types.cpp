@@ -24,29 +24,47 @@ std::optional<std::uint32_t> member_offset(const btf* types, const btf_type* typ
   return std::nullopt;
 }
 
-std::optional<std::array<std::uint32_t, 4>> read_way() {
+struct Ways {
+  std::optional<std::array<std::uint32_t, 4>> to_executable;
+  std::optional<std::array<std::uint32_t, 2>> to_layout;
+};
+
+Ways read_ways() {
+  Ways ways;
   const std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_vmlinux_btf(), &btf__free);
-  if (!types) return std::nullopt;
+  if (!types) return ways;
   const auto offset = [&](const char* type, const char* member) -> std::optional<std::uint32_t> {
     const int id = btf__find_by_name_kind(types.get(), type, BTF_KIND_STRUCT);
     if (id < 0) return std::nullopt;
     return member_offset(types.get(), btf__type_by_id(types.get(), static_cast<std::uint32_t>(id)), member, 0);
   };
   const auto memory = offset("task_struct", "mm");
+  const auto arguments = offset("mm_struct", "arg_start");
+  if (memory && arguments) ways.to_layout = std::array{*memory, *arguments};
   const auto file = offset("mm_struct", "exe_file");
   const auto path = offset("file", "f_path");
   const auto entry = offset("path", "dentry");
   const auto name = offset("dentry", "d_name");
   const auto characters = offset("qstr", "name");
-  if (!memory || !file || !path || !entry || !name || !characters) return std::nullopt;
-  return std::array<std::uint32_t, 4>{*memory, *file, *path + *entry, *name + *characters};
+  if (memory && file && path && entry && name && characters) {
+    ways.to_executable = std::array<std::uint32_t, 4>{*memory, *file, *path + *entry, *name + *characters};
+  }
+  return ways;
+}
+
+const Ways& ways() {
+  static const Ways known = read_ways();
+  return known;
 }
 
 }  // namespace
 
 std::optional<std::array<std::uint32_t, 4>> way_to_executable() {
-  static const auto way = read_way();
-  return way;
+  return ways().to_executable;
+}
+
+std::optional<std::array<std::uint32_t, 2>> way_to_layout() {
+  return ways().to_layout;
 }
 
 }  // namespace diagnose::compile

@@ -12,4 +12,8 @@ namespace diagnose::compile {
 // Nothing if the kernel does not tell.  Read once; any thread.
 [[nodiscard]] std::optional<std::array<std::uint32_t, 4>> way_to_executable();
 
+// Likewise, to what target::ProcFs::layout() gives: the last offset is that of the number itself
+// (task_struct.mm -> arg_start).
+[[nodiscard]] std::optional<std::array<std::uint32_t, 2>> way_to_layout();
+
 }  // namespace diagnose::compile

@@ -39,6 +39,11 @@ class Collector {
   }
 
   void name(const std::string& name) {
+    if (name.find('!') != std::string::npos) {
+      names_.any = true;
+      add(names_.others, name);
+      return;
+    }
     if (name.find("::") != std::string::npos) {
       names_.any = true;
       const std::string bare = name.starts_with("::") ? name.substr(2) : name;

@@ -104,8 +104,9 @@ class Parser {
                   here.text == "=" ? "compare with `==`" : "remove it");
     }
     if (here.kind == TokenKind::symbol && here.text == "!") {  // `module!name`
-      return fail(here.position, what, "globals of other modules are not known to this version",
-                  "those of the probed file are written `::name`; comparisons `!=`");
+      return fail(
+          here.position, what, "not expected here",
+          "a global of a module is written `libx.so!name`, or with other signs in its name `\"lib-x.so\"!name`");
     }
     return fail(here.position, here.kind == TokenKind::text ? "\"" + here.text + "\"" : what, "not expected here",
                 "an operator or the end is missing before it");
@@ -239,8 +240,35 @@ class Parser {
     return node;
   }
 
+  // How many tokens the module of a global takes: `libfoo.so.1!name`, `"libfoo-1.2.so"!name`; 0: this is none.
+  std::size_t tokens_of_module() const {
+    std::size_t count = 1;
+    if (token().kind == TokenKind::name) {
+      const auto is_part = [&](std::size_t at) {
+        return token(at).kind == TokenKind::name || token(at).kind == TokenKind::number;
+      };
+      while (is(".", count) && is_part(count + 1)) count += 2;
+    } else if (token().kind != TokenKind::text) {
+      return 0;
+    }
+    const bool named = token(count + 1).kind == TokenKind::name || is("::", count + 1);
+    return is("!", count) && named ? count : 0;
+  }
+
+  NodePtr global_of_module(std::size_t tokens) {
+    NodePtr node = make(NodeKind::name, token());
+    node->text.clear();
+    for (; tokens > 0; --tokens, ++at_) node->text += token().text;
+    ++at_;
+    const std::string name = qualified_name();
+    if (name.empty()) return unexpected();
+    node->text += "!" + (name.starts_with("::") ? name.substr(2) : name);
+    return node;
+  }
+
   NodePtr primary() {
     const Token& here = token();
+    if (const std::size_t tokens = tokens_of_module(); tokens > 0) return global_of_module(tokens);
     if (here.kind == TokenKind::number || here.kind == TokenKind::text) {
       NodePtr node = make(here.kind == TokenKind::number ? NodeKind::number : NodeKind::text, here);
       node->number = here.number;

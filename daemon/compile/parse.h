@@ -26,7 +26,8 @@ enum class NodeKind { number, text, name, unary, binary, conditional, cast, size
 struct Node {
   NodeKind kind = NodeKind::number;
   std::size_t position = 0;  // of the token that names it: the operator of a binary
-  std::string text;  // operator; name ("x", "Color::red", "::counter"); contents of a text; a call's function; `.x` or
+  std::string text;  // operator; name ("x", "Color::red", "::counter", "libx.so!counter"); contents of a text; a call's
+                     // function; `.x` or
                      // `->x` of a member
   std::uint64_t number = 0;  // of a number
   Type type;                 // of a number

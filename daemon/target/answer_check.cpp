@@ -181,7 +181,8 @@ const char* fault_in(const DebugInfo& answer, const DescribeRequest& request) {
   if (types == 0) return "there are no types";
   if (answer.present && answer.places.size() != request.places.size()) return "not as many places as asked for";
   if (answer.places.size() > request.places.size() || answer.globals.size() > request.globals.size() ||
-      answer.named_types.size() > request.types.size() || answer.constants.size() > request.constants.size()) {
+      answer.objects.size() > request.objects.size() || answer.named_types.size() > request.types.size() ||
+      answer.constants.size() > request.constants.size()) {
     return "more than was asked for";
   }
   for (const DebugType& type : answer.types) {

@@ -129,7 +129,15 @@ struct Global {
   std::string name;  // as asked for
   TypeId type = no_type;
   LinkAddress address{};
-  std::string why;  // if it cannot be had: "none of that name", "lives in thread-local storage"
+  std::string why;     // if it cannot be had: "none of that name", "lives in thread-local storage"
+  std::string symbol;  // what other files know it by; empty: by nothing
+};
+
+// Data that the file has under a name that other files may mean as well: the executable's is everybody's, and a
+// library's variable is often there (R_X86_64_COPY).
+struct SharedObject {
+  std::string symbol;  // as asked for
+  LinkAddress address{};
 };
 
 struct NamedType {
@@ -150,9 +158,12 @@ struct DebugInfo {
   std::string missing;            // if absent: what was looked for in vain, for the mend of an error
   std::string build_id;           // of the file, lower-case hex; for find_debug_files()
   std::string debuglink;          // the name of its debug file, as it says itself; likewise
+  LinkAddress code{};             // the first byte of the file's first executable segment,
+  FileOffset code_offset{};       // and where that is in the file: which says where a process has put the file
   std::vector<DebugType> types;   // [0] is no_type
   std::vector<Described> places;  // as asked, in the same order
   std::vector<Global> globals;
+  std::vector<SharedObject> objects;  // of those asked for that there are
   std::vector<NamedType> named_types;
   std::vector<NamedConstant> constants;
 };
@@ -177,6 +188,7 @@ struct DescribeRequest {
   // expanded (DebugType::expanded).
   std::vector<std::string> members = {};
   std::vector<std::string> globals = {};    // "name", "ns::name"
+  std::vector<std::string> objects = {};    // symbols of data
   std::vector<std::string> types = {};      // of casts and sizeof: "struct request", "ns::Type"
   std::vector<std::string> constants = {};  // "RED", "Color::red": enumerators
 };

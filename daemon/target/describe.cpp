@@ -11,6 +11,7 @@
 #include "target/dwarf_function.h"
 #include "target/dwarf_locations.h"
 #include "target/elf_image.h"
+#include "target/shared_objects.h"
 #include "target/usdt.h"
 
 namespace diagnose::target {
@@ -119,12 +120,16 @@ class Describing {
   }
 
   void find_global(const std::string& name) {
-    Global global{.name = name, .type = no_type, .address = {}, .why = {}};
+    Global global{.name = name, .type = no_type, .address = {}, .why = {}, .symbol = {}};
     const auto die = names_.variable(name);
     if (!die) {
       global.why = "none of that name";
     } else {
       global.type = types_.add(type_of(*die));
+      if (flag(*die, DW_AT_external)) {
+        global.symbol = text(*die, DW_AT_linkage_name);
+        if (global.symbol.empty()) global.symbol = name_of(*die);
+      }
       const Location place = locate(*die, {}, bytes_of(type_of(*die)).value_or(0));
       const bool fixed = place.kind == Location::Kind::exact && place.pieces.size() == 1 &&
                          place.pieces.front().where == Piece::Where::memory &&
@@ -183,6 +188,13 @@ Result<DebugInfo> describe_places(const DescribeRequest& request) {
   const auto link = debug_link(*image);
   if (link) info.debuglink = link->name;
   info.build_id = image->build_id();
+  if (!image->code_segments().empty()) {
+    info.code = LinkAddress{image->code_segments().front().address};
+    info.code_offset = FileOffset{image->code_segments().front().offset};
+  }
+  auto objects = find_shared_objects(*image, request.objects);
+  if (!objects) return failure(objects.error());
+  info.objects = std::move(*objects);
   const auto file = DwarfFile::open(*image, request.fd, request.debug_fds);
   if (!file) {
     info.missing = "no DWARF in " + request.name;

@@ -93,6 +93,7 @@ struct Stat {
   char state = 0;
   bool kernel_thread = false;
   std::uint64_t start_ticks = 0;
+  std::uint64_t arguments = 0;  // their address; 0: not told
 };
 
 // proc_pid_stat(5).  The comm may hold anything, ')' and newlines too: it ends at the last ')'.
@@ -106,14 +107,16 @@ std::optional<Stat> parse_stat(std::string_view text) {
   constexpr int state_field = 3;
   constexpr int flags_field = 9;
   constexpr int start_field = 22;
+  constexpr int arguments_field = 48;
   constexpr std::uint64_t flag_kernel_thread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
-  for (int field = state_field; field <= start_field; ++field) {
+  for (int field = state_field; field <= arguments_field; ++field) {
     const std::string_view word = next_word(rest);
-    if (word.empty()) return std::nullopt;
+    if (word.empty() && field <= start_field) return std::nullopt;
     std::uint64_t number = 0;
     if (field == state_field) stat.state = word.front();
     if (field == flags_field && read_number(word, number)) stat.kernel_thread = (number & flag_kernel_thread) != 0;
     if (field == start_field && !read_number(word, stat.start_ticks)) return std::nullopt;
+    if (field == arguments_field && !read_number(word, stat.arguments)) stat.arguments = 0;
   }
   return stat;
 }
@@ -312,6 +315,12 @@ bool ProcFs::shadow_stack(pid_t pid) const {
     if (feature == "shstk") return true;
   }
   return false;
+}
+
+std::optional<std::uint64_t> ProcFs::layout(pid_t pid) const {
+  const auto text = read_file(path_of(root_, pid, "stat"));
+  const auto stat = text ? parse_stat(*text) : std::nullopt;
+  return stat && stat->arguments != 0 ? std::optional(stat->arguments) : std::nullopt;
 }
 
 Result<std::vector<std::byte>> ProcFs::memory(pid_t pid, MemoryAddress address, std::size_t bytes) const {

@@ -73,6 +73,9 @@ class ProcFs {
   // process that is gone.
   [[nodiscard]] bool seccomp(pid_t pid) const;
   [[nodiscard]] bool shadow_stack(pid_t pid) const;
+  // Tells one program's memory of a process from the next one's: where its arguments are, which exec chooses anew (and
+  // a fork does not).  Nothing if it cannot be told.
+  [[nodiscard]] std::optional<std::uint64_t> layout(pid_t pid) const;
   // What stands there in its memory.  Fails if any of it is not mapped, and like process().
   [[nodiscard]] Result<std::vector<std::byte>> memory(pid_t pid, MemoryAddress address, std::size_t bytes) const;
   // Opens the very file that is mapped: /proc/PID/exe or map_files/RANGE, checked against (device, inode); falls back

@@ -316,7 +316,12 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<Global> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.name, s.type, s.address, s.why);
+  return a(s.name, s.type, s.address, s.why, s.symbol);
+}
+
+template <typename Archive, wire::As<SharedObject> S>
+auto fields(Archive&& a, S& s) {
+  return a(s.symbol, s.address);
 }
 
 template <typename Archive, wire::As<NamedType> S>
@@ -331,8 +336,8 @@ auto fields(Archive&& a, S& s) {
 
 template <typename Archive, wire::As<DebugInfo> S>
 auto fields(Archive&& a, S& s) {
-  return a(s.present, s.build_id, s.debuglink, s.source, s.missing, s.types, s.places, s.globals, s.named_types,
-           s.constants);
+  return a(s.present, s.build_id, s.debuglink, s.code, s.code_offset, s.source, s.missing, s.types, s.places, s.globals,
+           s.objects, s.named_types, s.constants);
 }
 
 template <typename Archive, wire::As<DescribeRequest::Place> S>
@@ -343,7 +348,7 @@ auto fields(Archive&& a, S& s) {
 template <typename Archive, wire::As<DescribeRequest> S>
 auto fields(Archive&& a, S& s) {
   return a(wire::descriptors(s.fd), s.name, wire::descriptors(s.debug_fds), s.debug_names, s.around, s.split, s.places,
-           s.members, s.globals, s.types, s.constants);
+           s.members, s.globals, s.objects, s.types, s.constants);
 }
 
 }  // namespace diagnose::target

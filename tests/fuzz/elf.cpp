@@ -48,6 +48,7 @@ void fuzz(std::string_view input) {
   DescribeRequest places{.fd = file, .name = "f"};
   places.members = {"next", "name", "size"};
   places.globals = {"global"};
+  places.objects = {"global", "stdout"};
   places.types = {"struct node"};
   places.constants = {"RED"};
   ReturnSitesRequest returns{.fd = file, .name = "f", .return_offsets = {FileOffset{0x1000}}, .needs_result = true};

@@ -30,10 +30,12 @@ class BpfMachine {
   std::uint64_t cgroup = 5151;
   std::uint64_t cookie = 0;
   std::vector<std::uint64_t> stack;
+  std::uint64_t task = 0;  // its address, in memory of the kernel
 
   // Memory that the function may touch directly, and memory of the target that helpers can read.
   void give(const void* start, std::size_t size) { own_.push_back({address(start), size}); }
   void map_user(const void* start, std::size_t size) { user_.push_back({address(start), size}); }
+  void map_kernel(const void* start, std::size_t size) { kernel_.push_back({address(start), size}); }
 
   std::string error;           // of the last run; empty if it was lawful
   std::size_t stack_used = 0;  // bytes
@@ -289,6 +291,9 @@ class BpfMachine {
       case 16:
         answer = get_comm();
         break;
+      case 35:
+        answer = task;
+        break;
       case 67:
         answer = get_stack();
         break;
@@ -300,10 +305,13 @@ class BpfMachine {
         break;
       case 112:
       case 148:
-        answer = read_user(false);
+        answer = read(user_, false);
+        break;
+      case 113:
+        answer = read(kernel_, false);
         break;
       case 114:
-        answer = read_user(true);
+        answer = read(user_, true);
         break;
       default:
         fail("unknown helper");
@@ -334,16 +342,16 @@ class BpfMachine {
   }
 
   // As the kernel: a text's bytes behind its NUL are not written, and a failure zeroes everything.
-  std::uint64_t read_user(bool text) {
+  std::uint64_t read(const std::vector<Region>& from_regions, bool text) {
     const std::uint64_t to = use(1);
     const std::uint64_t size = use(2);
     const std::uint64_t from = use(3);
-    ++user_reads;
+    if (&from_regions == &user_) ++user_reads;
     if (!may_touch(to, size, true)) return 0;
     char* const target = reinterpret_cast<char*>(to);
     const char* const source = reinterpret_cast<const char*>(from);
     for (std::size_t i = 0; i < size; ++i) {
-      if (!inside(user_, from + i, 1)) {
+      if (!inside(from_regions, from + i, 1)) {
         std::memset(target, 0, size);
         return static_cast<std::uint64_t>(std::int64_t{-14});
       }
@@ -376,7 +384,7 @@ class BpfMachine {
     if (seen.size() + wide_loads != code.size()) fail("unreachable instructions");
   }
 
-  std::vector<Region> own_, user_;
+  std::vector<Region> own_, user_, kernel_;
   std::array<std::uint64_t, 11> r_{};
   unsigned known_ = 0;
   alignas(8) std::array<unsigned char, 512> stack_{};

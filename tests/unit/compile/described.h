@@ -93,11 +93,14 @@ class Described {
     info.places[0].result_why = why;
   }
 
-  [[nodiscard]] Subject subject() const { return {.abi = abi, .debug = &info, .place = 0, .site = site}; }
+  [[nodiscard]] Subject subject() const {
+    return {.abi = abi, .debug = &info, .place = 0, .site = site, .others = others};
+  }
 
   DebugInfo info;
   Abi abi = Abi::system_v;
   std::optional<LinkAddress> site;
+  std::vector<OtherGlobal> others;
   TypeId int_, char_, long_, u8_, u16_, u32_, u64_, bool_, double_, float_;
 };
 

@@ -39,9 +39,12 @@ TEST(Fault, SyntaxIsToldWithItsColumn) {
       {"arg0--", "3:14: `--`: a probe never changes its target: remove it\n"},
       {"Color::", "3:17: expression: ends too early: complete it\n"},
       {"::", "3:12: expression: ends too early: complete it\n"},
-      {"libc.so.6!environ",
-       "3:19: `!`: globals of other modules are not known to this version: those of the probed file are written "
-       "`::name`; comparisons `!=`\n"},
+      {"libc.so.6!1",
+       "3:19: `!`: not expected here: a global of a module is written `libx.so!name`, or with other signs in its name "
+       "`\"lib-x.so\"!name`\n"},
+      {"libc.so.6!",
+       "3:19: `!`: not expected here: a global of a module is written `libx.so!name`, or with other signs "
+       "in its name `\"lib-x.so\"!name`\n"},
       {"arg0 @ 1", "3:15: `@`: no expression has this character: remove it\n"},
       {"arg0 \x01", "3:15: `\\x01`: no expression has this character: remove it\n"},
       {"08", "3:11: `8`: no digit of a number in base 8: a leading 0 makes a number octal, as in C: remove it\n"},

@@ -46,7 +46,7 @@ class Liar {
       made.variable(name, static_cast<TypeId>(random_() % 40), std::move(pieces));
     }
     made.result(static_cast<TypeId>(random_() % 40), {piece()});
-    made.info.globals = {{"g", static_cast<TypeId>(random_() % 40), LinkAddress{number()}, ""}};
+    made.info.globals = {{"g", static_cast<TypeId>(random_() % 40), LinkAddress{number()}, "", ""}};
     made.info.named_types = {{"T", static_cast<TypeId>(random_() % 40)}};
     made.info.constants = {{"red", static_cast<TypeId>(random_() % 40), static_cast<std::int64_t>(number())}};
   }

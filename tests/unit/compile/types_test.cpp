@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "compile/kernel_types.h"
 #include "described.h"
 #include "event/layout.h"
 #include "probes.h"
@@ -368,14 +369,52 @@ TEST(Types, GlobalsAreReachedFromTheBreakpoint) {
   target.described.site = LinkAddress{0x1136};
   target.stopped.registers.rip = bias + 0x1136;
   target.described.info.globals = {
-      {"counter", target.described.int_, LinkAddress{0x4010}, ""},
-      {"ns::local", target.described.int_, LinkAddress{0}, "lives in thread-local storage"}};
+      {"counter", target.described.int_, LinkAddress{0x4010}, "", ""},
+      {"ns::local", target.described.int_, LinkAddress{0}, "lives in thread-local storage", ""}};
   EXPECT_EQ(target.value("::counter"), -42);
   EXPECT_EQ(target.probe.entry_registers, 0U);
   EXPECT_EQ(target.value_at_return("::counter", [&] { counter = 3; }), 3);
   EXPECT_EQ(target.value("*&::counter"), 3);
   EXPECT_THAT(target.faults("ns::local"), HasSubstr("lives in thread-local storage"));
   EXPECT_THAT(target.faults("::nothing"), HasSubstr("neither a global nor an enumerator"));
+}
+
+TEST(Types, AGlobalOfAModuleIsReadWhileTheProcessHasTheMemoryThatItHad) {
+  const auto way = way_to_layout();
+  ASSERT_TRUE(way);
+  Target target;
+  std::int32_t there = -7;
+  std::int32_t here = 8;
+  std::vector<std::uint64_t> task((*way)[0] / 8 + 1);
+  std::vector<std::uint64_t> memory((*way)[1] / 8 + 1);
+  task.back() = BpfMachine::address(memory.data());
+  memory.back() = 0x7ffd'0000'1234;
+  target.stopped.machine.task = BpfMachine::address(task.data());
+  target.stopped.machine.map_kernel(task.data(), task.size() * 8);
+  target.stopped.machine.map_kernel(memory.data(), memory.size() * 8);
+  target.stopped.machine.map_user(&there, sizeof(there));
+  target.stopped.machine.map_user(&here, sizeof(here));
+  target.described.site = LinkAddress{0x1136};
+  target.stopped.registers.rip = BpfMachine::address(&here) - 0x4010 + 0x1136;
+  target.described.others = {
+      {.name = "libx.so.1!ns::there",
+       .type = target.described.int_,
+       .address = MemoryAddress{BpfMachine::address(&there)},
+       .layout = 0x7ffd'0000'1234},
+      {.name = "lib-y.so!here", .type = target.described.int_, .own = LinkAddress{0x4010}},
+      {.name = "libz.so!gone", .why = "the process maps no `libz.so`", .mend = "it maps `libx.so.1`"}};
+  EXPECT_EQ(target.value("libx.so.1!ns::there"), -7);
+  EXPECT_EQ(target.value("libx.so.1!ns::there - \"lib-y.so\"!here"), -15);
+  EXPECT_EQ(target.value("*&libx.so.1!ns::there * 2"), -14);
+  EXPECT_EQ(target.value("libx.so.1!ns::there != null"), 1);
+  EXPECT_EQ(target.value_at_return("libx.so.1!ns::there", [&] { there = 3; }), 3);
+  EXPECT_EQ(target.stopped.lost(LOSS_UNREADABLE), 0U);
+  memory.back() += 16;  // another program
+  EXPECT_EQ(target.value("libx.so.1!ns::there"), std::nullopt);
+  EXPECT_EQ(target.stopped.lost(LOSS_UNREADABLE), 1U);
+  EXPECT_EQ(target.value("\"lib-y.so\"!here"), 8);
+  EXPECT_EQ(target.faults("1 + libz.so!gone"),
+            "3:14: `libz.so!gone`: the process maps no `libz.so`: it maps `libx.so.1`\n");
 }
 
 TEST(Types, ReferencesAreReadThroughAndMethodsSeeTheirMembers) {
@@ -539,6 +578,11 @@ TEST(Names, OnlyWhatDebugInformationMustTellIsAskedFor) {
   EXPECT_THAT(names.globals, ElementsAre("limits::most", "Color::red"));
   EXPECT_THAT(names.types, ElementsAre("struct s", "ns::T"));
   EXPECT_THAT(names.constants, ElementsAre("req", "limits::most", "p", "Color::red", "LAST"));
+  const Names other = names_of(probe_of({gauge("libx.so.1!ns::there->len + \"lib-y.so\"!::here")}));
+  EXPECT_TRUE(other.any);
+  EXPECT_THAT(other.others, ElementsAre("libx.so.1!ns::there", "lib-y.so!here"));
+  EXPECT_THAT(other.members, ElementsAre("len"));
+  EXPECT_THAT(other.globals, IsEmpty());
 }
 
 TEST(Check, WhatNeedsTheTargetIsNoFaultYet) {

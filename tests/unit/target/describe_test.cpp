@@ -393,6 +393,24 @@ TEST_P(DescribedTypes, OfTheLibraryAreMadePlain) {
   EXPECT_EQ(info.types[type(*owners, "e").target].kind, DebugType::Kind::text);
 }
 
+TEST(SharedObjects, AProgramHasItsOwnCopyOfAVariableOfALibrary) {
+  DescribeRequest of_library;
+  of_library.globals = {"shelf::state", "shelf::puts_done"};
+  of_library.objects = {"_ZN5shelf5stateE"};
+  const DebugInfo library = describe(program("libshelf.so"), of_library);
+  ASSERT_EQ(library.globals.size(), 2U);
+  EXPECT_EQ(library.globals[0].symbol, "_ZN5shelf5stateE");
+  EXPECT_EQ(library.globals[1].symbol, "");
+  ASSERT_EQ(library.objects.size(), 1U);
+  EXPECT_EQ(library.objects[0].address, library.globals[0].address);
+  EXPECT_NE(raw(library.code), 0U);
+  DescribeRequest of_program;
+  of_program.objects = {"no_such", "_ZN5shelf5stateE"};
+  const DebugInfo copies = describe(program("uses_shelf"), of_program);
+  ASSERT_EQ(copies.objects.size(), 1U);
+  EXPECT_EQ(copies.objects[0].symbol, "_ZN5shelf5stateE");
+}
+
 TEST_P(DescribedTypes, GlobalsAndEnumeratorsAreFoundByName) {
   const DebugInfo info = describe_all(GetParam());
   ASSERT_EQ(info.globals.size(), 3U);

@@ -1,7 +1,9 @@
 #include "target/processes.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -276,6 +278,32 @@ TEST(Memory, IsReadAsTheProcessHasIt) {
   ASSERT_FALSE(nothing);
   EXPECT_THAT(nothing.error().text(), HasSubstr("0x0"));
   EXPECT_FALSE(files.memory(::getpid(), MemoryAddress{~std::uint64_t{0}}, 16));
+}
+
+TEST(Processes, TheLayoutOfTheirMemoryOutlivesAForkAndNoExec) {
+  const ProcFs files;
+  const auto own = files.layout(::getpid());
+  ASSERT_TRUE(own);
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    static_cast<void>(::read(ends[0], &byte, 1));
+    ::execl("/bin/sleep", "sleep", "60", nullptr);
+    ::_exit(1);
+  }
+  EXPECT_EQ(files.layout(child), own);
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  const auto executed = [&] { return files.process(child).value_or(Process{}).comm == "sleep"; };
+  for (int look = 0; look < 1000 && !executed(); ++look) ::usleep(5000);
+  EXPECT_TRUE(files.layout(child));
+  EXPECT_NE(files.layout(child), own);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  EXPECT_FALSE(files.layout(child));
 }
 
 }  // namespace
