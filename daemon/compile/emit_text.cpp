@@ -315,16 +315,16 @@ void ExpressionEmitter::text_length(const Typed& node, Register to) {
   constexpr std::int64_t longest = text_length_max;
   const auto most = static_cast<std::int32_t>(node.value > 0 ? std::min(node.value, longest) : longest);
   const std::int32_t counted_place = -work_bytes - 8 * static_cast<std::int32_t>(spilled_ + 2);
-  const std::int32_t source_place = counted_place + 8;
+  const std::int32_t address_place = counted_place + 8;
   if (spilled_ + 2 > spills_max) {
     stack_is_full_ = true;
     return;
   }
   address(*node.children[0]);
-  code_.store(BPF_REG_10, source_place, BPF_REG_3);
+  code_.store(BPF_REG_10, address_place, BPF_REG_3);
   for (std::int32_t at = 0; at < most; at += step) {
     const std::int32_t now = std::min(step, most - at);
-    code_.load(BPF_REG_3, BPF_REG_10, source_place, 8);
+    code_.load(BPF_REG_3, BPF_REG_10, address_place, 8);
     if (at > 0) code_.alu_constant(BPF_ADD, BPF_REG_3, at);
     code_.move(BPF_REG_1, BPF_REG_10);
     code_.alu_constant(BPF_ADD, BPF_REG_1, -work_bytes);
@@ -337,7 +337,7 @@ void ExpressionEmitter::text_length(const Typed& node, Register to) {
   }
   // Not over yet.  An array may be full; of any other text the length is not known.
   if (node.value == 0) {
-    code_.load(BPF_REG_3, BPF_REG_10, source_place, 8);
+    code_.load(BPF_REG_3, BPF_REG_10, address_place, 8);
     code_.alu_constant(BPF_ADD, BPF_REG_3, most);
     code_.move(BPF_REG_1, BPF_REG_10);
     code_.alu_constant(BPF_ADD, BPF_REG_1, -8);
