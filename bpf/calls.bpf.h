@@ -11,7 +11,7 @@ enum { TEMPLATE_FRAME_SIZE = sizeof(struct frame) };
 struct call {
 	u64 cfa;
 	u64 return_address; /* 0: not asked for */
-	u32 function;
+	u32 function;	    /* number and flags */
 };
 
 struct end {
@@ -29,6 +29,12 @@ static __always_inline u64 return_address_at(u64 cfa)
 	if (bpf_probe_read_user(&address, sizeof(address), (void *)(cfa - 8)))
 		return 0;
 	return address;
+}
+
+/* Can the function of `frame` have jumped to the one that is entered? */
+static __always_inline int may_have_jumped(struct frame *frame, struct call *call)
+{
+	return frame->function != call->function || call->function & FUNCTION_JUMPS;
 }
 
 static __always_inline void end_frame(struct frame *frame, u64 time_ns, u64 result, u32 outcome)

@@ -119,7 +119,7 @@ CONTRACT_SIZE(ticks, 16);
 //   bits 0..15   CFA - rsp at the breakpoint, bytes: 8 at an entry or a plain `ret`, 0 right behind a call
 //   bits 16..31  by program:
 //     on_call            the number of the form that holds there (daemon/compile/forms.h)
-//     on_enter           the function's number in the probe, with FUNCTION_ANY_CALLER where that holds
+//     on_enter           the function's number in the probe, with the flags FUNCTION_* that hold
 //     on_caller          rip - return address, bytes, or CALLER_ANY (a trampoline's: do not compare it)
 //     on_unwind          enum unwind_kind
 //   bits 32..63  0, or 1 + index in the map `sites` of a struct site that says more; it overrides bits 0..15
@@ -128,6 +128,8 @@ enum {
 	COOKIE_SITE_SHIFT = 32,
 	COOKIE_FIELD_MASK = 0xffff,   // of bits 0..15, and of bits 16..31 once shifted
 	FUNCTION_ANY_CALLER = 0x8000, // beside the number: its callers are of no interest
+	FUNCTION_JUMPS = 0x4000,      // the same: it may be left by a jump, and so entered again in its own frame
+	FUNCTION_NUMBER_MASK = 0x3fff,
 	CALLER_ANY = 0xffff,
 };
 
@@ -195,7 +197,7 @@ struct frame {
 	contract_u64 elapsed_ns; // from here on: set at the end, before the instruments run
 	contract_u64 result;
 	contract_u32 outcome;		    // enum outcome; of an open frame in the hash table its thread
-	contract_u16 function;		    // its number in the probe, of the call
+	contract_u16 function;		    // its number in the probe with its flags, of the call
 	contract_u16 depth;		    // open calls of the thread around it, or DEPTH_UNKNOWN
 	CONTRACT_TAIL(contract_u64, saved); // values of the call; as many as the probe needs
 };

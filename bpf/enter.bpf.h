@@ -59,15 +59,15 @@ static __noinline int report_caller(struct control *now, u64 key, u64 return_add
 /* Is there a breakpoint behind the call, or at the exits? */
 static __always_inline int end_is_watched(struct pt_regs *ctx, struct call *call, struct control *now)
 {
+	u32 number = call->function & FUNCTION_NUMBER_MASK, *state;
 	u64 key, *slot;
-	u32 *state;
 
 	if (call->function & FUNCTION_ANY_CALLER)
 		return 1;
 	call->return_address = return_address_at(call->cfa);
 	if (!call->return_address)
 		return !now->callers_only;
-	key = ((call->return_address - ctx->rip) & CALLER_DISTANCE_MASK) | (u64)call->function << 48;
+	key = ((call->return_address - ctx->rip) & CALLER_DISTANCE_MASK) | (u64)number << 48;
 	slot = slot_of(key);
 	if (slot && *slot == ~key)
 		return 1;
@@ -78,10 +78,10 @@ static __always_inline int end_is_watched(struct pt_regs *ctx, struct call *call
 		return 1;
 	}
 	if (!state)
-		report_caller(now, key, call->return_address, call->function);
+		report_caller(now, key, call->return_address, number);
 	if (!now->callers_only)
 		return 1;
-	key = (u64)call->function << 48; /* at no distance: the exits of this function stay */
+	key = (u64)number << 48; /* at no distance: the exits of this function stay */
 	return bpf_map_lookup_elem(&callers, &key) != 0;
 }
 

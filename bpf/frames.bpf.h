@@ -113,7 +113,7 @@ static __always_inline int jumped_from(struct frame *top, struct call *call)
 {
 	u64 return_address = call->return_address;
 
-	if (!FRAMES_ARE_STACKED || top->function == call->function)
+	if (!FRAMES_ARE_STACKED || !may_have_jumped(top, call))
 		return 0;
 	if (top->return_address == 0)
 		return 1;

@@ -80,7 +80,7 @@ static __always_inline struct frame *open_frame(struct pt_regs *ctx, struct call
 	if (frame) {
 		struct control *now = the_control();
 
-		if (frame->function != call->function && frame->return_address &&
+		if (may_have_jumped(frame, call) && frame->return_address &&
 		    frame->return_address == call->return_address) {
 			count_loss(words, LOSS_FRAMES_FULL); /* jumped to: there is room for one at a key */
 			return 0;

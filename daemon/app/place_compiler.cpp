@@ -123,8 +123,12 @@ void PlaceCompiler::add(target::Module& module, const Description& description) 
   }
 }
 
+std::span<PlaceCompiler::Kind> PlaceCompiler::told_apart() {
+  return std::span(kinds_).first(std::min(kinds_.size(), limits::forms_per_probe));
+}
+
 void PlaceCompiler::find_loaded() {
-  for (Kind& kind : kinds_) {
+  for (Kind& kind : told_apart()) {
     const auto found = std::find_if(loaded_->each.begin(), loaded_->each.end(),
                                     [&](const auto& form) { return compile::same(form, kind.evaluation); });
     kind.refusal = is_loaded();
@@ -135,9 +139,12 @@ void PlaceCompiler::find_loaded() {
 // Gives each kind the number of its form.
 std::vector<compile::ProbeEvaluation> PlaceCompiler::collect_forms() {
   compile::ProbeEvaluation common = kinds_.front().evaluation;
-  for (const Kind& kind : kinds_) compile::take_signs(common, kind.evaluation);
+  for (const Kind& kind : kinds_) compile::take_columns(common, kind.evaluation);
+  // With the room that all of them need together.
+  compile::Evaluated whole = evaluate(kinds_.front().first, &common);
+  if (whole.faults.empty()) common = std::move(whole.probe);
   std::vector<compile::ProbeEvaluation> forms;
-  for (Kind& kind : kinds_) {
+  for (Kind& kind : told_apart()) {
     compile::ProbeEvaluation form = kind.evaluation;
     if (!compile::alike(common, form)) {
       compile::Evaluated again = evaluate(kind.first, &common);
@@ -149,7 +156,6 @@ std::vector<compile::ProbeEvaluation> PlaceCompiler::collect_forms() {
     }
     const auto known =
         std::find_if(forms.begin(), forms.end(), [&](const auto& one) { return compile::same(one, form); });
-    if (known == forms.end() && forms.size() == limits::forms_per_probe) continue;
     kind.form = static_cast<std::uint16_t>(known - forms.begin());
     if (known == forms.end()) forms.push_back(std::move(form));
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,6 +76,8 @@ class PlaceCompiler {
   [[nodiscard]] compile::Evaluated evaluate(const Place& place, const compile::ProbeEvaluation* like) const;
   [[nodiscard]] std::optional<std::size_t> kind_of(const Place& place);
   void refuse(const Place& place, const std::vector<spec::Fault>& faults);
+  // All but the last where there are too many: what is beyond the limit is one kind, and refused.
+  [[nodiscard]] std::span<Kind> told_apart();
   void find_loaded();
   [[nodiscard]] std::optional<Forms> make_forms();
   [[nodiscard]] std::vector<compile::ProbeEvaluation> collect_forms();

@@ -53,6 +53,7 @@ Status Probe::choose_returns(Grip& grip, const std::optional<target::Process>& p
       chosen->strategy = attach::Strategy::sites;
       chosen->why += "; and at callers only the first of the result's registers is known";
     }
+    chosen->jumps = leaves_by_jump(function) || !function.exits_error.empty();
     grip.returns.push_back(std::move(*chosen));
   }
   trust_callers(grip);

@@ -62,7 +62,8 @@ Status add_function(LoadedProbe& probe, const target::Function& function, const 
     return {};
   }
   const unsigned any_caller = how.strategy == Strategy::callers ? 0U : unsigned{FUNCTION_ANY_CALLER};
-  const auto number = static_cast<std::uint16_t>(how.number | any_caller);
+  const unsigned jumps = how.jumps ? unsigned{FUNCTION_JUMPS} : 0U;
+  const auto number = static_cast<std::uint16_t>(how.number | any_caller | jumps);
   if (auto status = add(probe, &function, entry, number, plan.entries); !status) return status;
   switch (how.strategy) {
     case Strategy::none:

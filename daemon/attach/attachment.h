@@ -29,6 +29,7 @@ struct Return {
   std::uint16_t number = 0;  // of the function in its probe: part of the keys of its callers
   // Of a trampoline: nothing but a return leaves the function, so that a session will do where the probe has one.
   bool only_returns = false;
+  bool jumps = false;  // the function may be left by a jump, and so be entered again in its own frame
 };
 
 struct Attachment {

@@ -319,8 +319,14 @@ class InstrumentCompiler {
   void payload() {
     event::Layout& payload = made_.payload;
     const event::Layout* like = like_ != nullptr ? &like_->payload : nullptr;
-    const auto nullable = std::count_if(made_of_.fields.begin(), made_of_.fields.end(),
-                                        [](const TypedPtr& field) { return can_be_null(*field); });
+    const std::size_t others = made_.key.columns.size() + (made_of_.value ? 1 : 0);
+    const auto may_be_null = [&](std::size_t field) {
+      if (can_be_null(*made_of_.fields[field])) return true;
+      return like != nullptr && others + field < like->columns.size() && like->columns[others + field].null_bit >= 0;
+    };
+    std::vector<bool> nulls;
+    for (std::size_t i = 0; i < made_of_.fields.size(); ++i) nulls.push_back(may_be_null(i));
+    const auto nullable = std::count(nulls.begin(), nulls.end(), true);
     if (static_cast<std::size_t>(nullable) > nullable_fields) {
       return fail(instrument_.place, "message", "more than 64 expressions that may be null", "use fewer");
     }
@@ -340,11 +346,10 @@ class InstrumentCompiler {
     }
     int bit = 0;
     for (std::size_t i = 0; i < made_of_.fields.size(); ++i) {
-      const bool may_be_null = can_be_null(*made_of_.fields[i]);
       auto write = append(payload, instrument_.message->expressions[i].text, std::move(made_of_.fields[i]),
                           next_of(like, payload));
       if (!write) continue;
-      if (may_be_null) payload.columns.back().null_bit = write->null_bit = bit++;
+      if (nulls[i]) payload.columns.back().null_bit = write->null_bit = bit++;
       lowered_.writes.push_back(std::move(*write));
     }
   }

@@ -31,9 +31,10 @@ bool alike(const Evaluation& a, const Evaluation& b) {
          a.bounds == b.bounds;
 }
 
-void take_signs(event::Layout& common, const event::Layout& other) {
+void take_columns(event::Layout& common, const event::Layout& other) {
   for (std::size_t at = 0; at < std::min(common.columns.size(), other.columns.size()); ++at) {
     ColumnType& type = common.columns[at].type;
+    if (other.columns[at].null_bit >= 0) common.columns[at].null_bit = other.columns[at].null_bit;
     if (type == ColumnType::unsigned_integer && other.columns[at].type == ColumnType::signed_integer) {
       type = ColumnType::signed_integer;
     }
@@ -104,12 +105,12 @@ bool alike(const ProbeEvaluation& a, const ProbeEvaluation& b) {
                     [](const Evaluation& one, const Evaluation& other) { return alike(one, other); });
 }
 
-void take_signs(ProbeEvaluation& common, const ProbeEvaluation& other) {
+void take_columns(ProbeEvaluation& common, const ProbeEvaluation& other) {
   for (std::size_t at = 0; at < common.instruments.size(); ++at) {
     Evaluation& instrument = common.instruments[at];
     instrument.value_is_signed = instrument.value_is_signed || other.instruments[at].value_is_signed;
-    take_signs(instrument.key, other.instruments[at].key);
-    take_signs(instrument.payload, other.instruments[at].payload);
+    take_columns(instrument.key, other.instruments[at].key);
+    take_columns(instrument.payload, other.instruments[at].payload);
   }
 }
 

@@ -19,8 +19,8 @@ namespace diagnose::compile {
 // Maps, keys and payloads of one do for the other, so that they can be forms of one probe.
 [[nodiscard]] bool alike(const ProbeEvaluation& a, const ProbeEvaluation& b);
 
-// Numbers that are signed in `other` are signed in `common` too, for Subject::like.
-void take_signs(ProbeEvaluation& common, const ProbeEvaluation& other);
+// What is signed or may be null in `other` is so in `common` too, for Subject::like.
+void take_columns(ProbeEvaluation& common, const ProbeEvaluation& other);
 
 // One evaluation for all of `forms`, whose number is their index; there must be one at least, all alike and of calls
 // alone.  Nullopt: they are too large for one BPF function.

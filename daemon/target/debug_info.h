@@ -129,8 +129,8 @@ struct Global {
   std::string name;  // as asked for
   TypeId type = no_type;
   LinkAddress address{};
-  std::string why;     // if it cannot be had: "none of that name", "lives in thread-local storage"
-  std::string symbol;  // what other files know it by; empty: by nothing
+  std::string why;          // if it cannot be had: "none of that name", "lives in thread-local storage"
+  std::string symbol = {};  // what other files know it by; empty: by nothing
 };
 
 // Data that the file has under a name that other files may mean as well: the executable's is everybody's, and a

@@ -1,5 +1,6 @@
 #include "target/debuginfod.h"
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <csignal>
@@ -73,17 +74,19 @@ Debuginfod::Answer Debuginfod::find(const std::string& build_id, std::chrono::mi
   if (servers_.empty() || build_id.empty()) return {};
   std::unique_lock lock(mutex_);
   Answer now = answer(build_id);
-  if (now.state != State::unknown && now.state != State::fetching) return now;
-  if (now.state == State::unknown) {
-    if (queue_.size() >= limits::debuginfod_queue) return {.state = State::fetching, .file = {}, .path = {}};
-    if (files_.size() >= limits::debuginfod_remembered) {
-      std::erase_if(files_, [](const auto& one) { return one.second.state != State::fetching; });
-    }
-    files_[build_id] = {.state = State::fetching, .path = {}, .since = Clock::now()};
-    queue_.push_back(build_id);
-    if (!worker_.joinable()) worker_ = std::thread([this] { work(); });
-    changed_.notify_all();
+  if (now.state != State::unknown) return now;
+  if (queue_.size() >= limits::debuginfod_queue) return {.state = State::fetching, .file = {}, .path = {}};
+  if (files_.size() >= limits::debuginfod_remembered) {
+    std::erase_if(files_, [](const auto& one) { return one.second.state != State::fetching; });
   }
+  const bool busy =
+      std::any_of(files_.begin(), files_.end(), [](const auto& one) { return one.second.state == State::fetching; });
+  files_[build_id] = {.state = State::fetching, .path = {}, .since = Clock::now()};
+  queue_.push_back(build_id);
+  if (!worker_.joinable()) worker_ = std::thread([this] { work(); });
+  changed_.notify_all();
+  // It is waited for once, and not behind another: a server that says nothing must not cost a second for each file.
+  if (busy) return answer(build_id);
   changed_.wait_for(lock, patience, [&] {
     const auto at = files_.find(build_id);
     return at == files_.end() || at->second.state != State::fetching;

@@ -46,7 +46,8 @@ class Debuginfod {
   // a lock held.  To be set before anything is asked for.
   void on_settled(std::function<void()> settled) { settled_ = std::move(settled); }
 
-  // Starts to fetch the file, unless that was done before, and waits for it, at most `patience`.
+  // Starts to fetch the file, unless that was done before, and waits for it, at most `patience`; not if it must wait
+  // for another file.
   [[nodiscard]] Answer find(const std::string& build_id, std::chrono::milliseconds patience);
   // What is known of it now.
   [[nodiscard]] Answer known(const std::string& build_id);

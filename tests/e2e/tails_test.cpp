@@ -34,5 +34,29 @@ TEST(Tails, ReturnsEqualCallsWhateverTheWayOut) {
   }
 }
 
+// A jump to its own start is a call that returns with the one before it, and nobody's error.
+TEST(Tails, AFunctionThatEntersItselfInItsOwnFrameReturnsAsOftenByAnyStrategy) {
+  const std::vector<std::string> strategies = {"trampoline", "callers", "sites"};
+  std::string text = "probes:\n";
+  for (const std::string& strategy : strategies) {
+    text += fmt::format(
+        "  {0}:\n    target: {{exe: {1}, function: tail_self}}\n    return: {0}\n    lifespan: 5m\n    instruments:\n"
+        "      - {{type: counter, name: returns_{0}, event: return}}\n"
+        "      - {{type: counter, name: errors_{0}, event: error}}\n",
+        strategy, program_path("tails"));
+  }
+  const Daemon daemon({.specs = {{"tails.yaml", text}}});
+  for (const std::string& strategy : strategies) {
+    ASSERT_TRUE(eventually([&] { return daemon.state_of(strategy) == "armed"; })) << strategy;
+  }
+  EXPECT_EQ(run({program_path("tails")}).status, 0);
+  const Metrics metrics = daemon.metrics();
+  for (const std::string& strategy : strategies) {
+    EXPECT_EQ(metrics.value("returns_" + strategy + "_total").value_or(-1), 300) << strategy;
+    EXPECT_EQ(metrics.value("errors_" + strategy + "_total").value_or(0), 0) << strategy;
+    EXPECT_EQ(metrics.sum("diagnose_events_lost_total", {{"probe", strategy}}), 0) << strategy;
+  }
+}
+
 }  // namespace
 }  // namespace diagnose::test

@@ -121,7 +121,7 @@ TEST(Forms, OfDifferentSignsHaveOneColumnAndWhatDoesNotFitIsRefusedAndCounted) {
     const Place third(&Described::u32_, in_register(rdx));
     ProbeEvaluation common = at(first, probe);
     EXPECT_FALSE(alike(common, at(second, probe)));
-    for (const Place* place : {&second, &third}) take_signs(common, at(*place, probe));
+    for (const Place* place : {&second, &third}) take_columns(common, at(*place, probe));
     const std::vector<ProbeEvaluation> forms = {at(first, probe, &common), at(second, probe, &common),
                                                 at(third, probe, &common)};
     for (const ProbeEvaluation& form : forms) EXPECT_TRUE(alike(common, form));
@@ -148,7 +148,7 @@ TEST(Forms, AConstantThatFitsNoSignedNumberIsRefused) {
   const Place small(&Described::long_, in_register(rsi));
   const Place large(&Described::u64_, constant_piece(-1));
   ProbeEvaluation common = at(large, probe);
-  take_signs(common, at(small, probe));
+  take_columns(common, at(small, probe));
   AtForm stopped;
   EXPECT_EQ(stopped.run_as(0, at(large, probe, &common).instruments[0].evaluate), 0U);
   EXPECT_EQ(stopped.lost(LOSS_REFUSED), 1U);
