@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
+#include <thread>
 
 #include "support/daemon.h"
 #include "support/process.h"
@@ -11,6 +13,7 @@
 namespace diagnose::test {
 namespace {
 
+using nlohmann::json;
 using ::testing::HasSubstr;
 
 TEST(Places, APythonFunctionsReturnsAreCountedByItsName) {
@@ -91,6 +94,55 @@ TEST(Places, EachLocationOfAMarkerReadsItsArgumentsFromItsOwnPlace) {
   EXPECT_EQ(metrics.value("levels_shown_total", {{"level", "255"}}).value_or(-1), 1);
   EXPECT_EQ(metrics.value("levels_shown_total", {{"level", "4294967595"}}).value_or(-1), 1);
   EXPECT_EQ(metrics.value("least").value_or(-1), -897);
+}
+
+// A constant is never null, what is read from memory may be: all have a place for it.
+TEST(Places, RecordsOfAMarkerHaveWhatEachLocationPassed) {
+  Program program({"locations", "300"});
+  const Daemon daemon;
+  const auto attached = daemon.json({"attach", "--pid", std::to_string(program.pid()), "--usdt", "shop:level", "--type",
+                                     "log", "--message", "{arg0} {arg1}", "--id", "level"});
+  EXPECT_EQ(attached.at("state"), "armed") << attached;
+  Process events = daemon.client({"events", "level", "--json"});
+  std::this_thread::sleep_for(500ms);  // it follows by then
+  program.go();
+  std::map<std::string, long> seen;
+  for (int record = 0; record < 8 * 300; ++record) {
+    std::istringstream words(json::parse(events.line()).at("message").get<std::string>());
+    long value = 0;
+    int location = -1;
+    ASSERT_TRUE(words >> value >> location);
+    seen[location_name("sum", location)] += value;
+    ++seen[location_name("count", location)];
+  }
+  const auto counts = program.counts();
+  for (const auto& [name, value] : seen) EXPECT_EQ(value, counts.at(name)) << name;
+  EXPECT_EQ(seen.size(), 16U);
+}
+
+// Two of them become one form, which leaves room for none of those that are too many.
+TEST(Places, LocationsBeyondTheFormsOfOneProgramAreRefusedAndTheOthersReadTheirOwn) {
+  Program program({"many_locations"});
+  const Daemon daemon;
+  daemon.json({"attach", "--pid", std::to_string(program.pid()), "--usdt", "shop:many", "--type", "log", "--message",
+               "{arg0} {arg1}", "--id", "many"});
+  const auto status = daemon.json({"status", "many"});
+  EXPECT_EQ(status.at("state"), "partial");
+  const auto sites = status.at("sites").size();
+  EXPECT_GE(sites, 127U);
+  EXPECT_LT(sites, 200U);
+  Process events = daemon.client({"events", "many", "--json"});
+  std::this_thread::sleep_for(500ms);  // it follows by then
+  program.go();
+  for (std::size_t record = 0; record < sites; ++record) {
+    std::istringstream words(json::parse(events.line()).at("message").get<std::string>());
+    long value = -1;
+    long location = -2;
+    ASSERT_TRUE(words >> value >> location);
+    EXPECT_EQ(value, location);
+  }
+  EXPECT_EQ(program.counts().at("passed"), 200);
+  EXPECT_EQ(daemon.json({"status", "many"}).at("hits"), sites);
 }
 
 TEST(Places, ANumberThatIsUnsignedAtOneLocationAndFitsNoSignedOneIsRefusedAndCounted) {
