@@ -1,5 +1,5 @@
-// many_locations: passes the marker shop:many at 200 locations, each with its own constant and, beside it, its number,
-// which is the same.  At location 1 the constant is unsigned; everything else about it is as at location 0.
+// many_locations: passes the marker shop:many at 200 locations, with a constant and the location's number, which are
+// the same; but location 1 has the constant of location 0, unsigned.
 #include <utility>
 
 #include "marker.h"
@@ -11,11 +11,11 @@ constexpr int locations = 200;
 
 template <int number>
 PROBED void pass() {
-  const long same = number;
+  const long location = number;
   if constexpr (number == 1) {
-    MARKER("many", "0", "4@%0 -8@%1", "n"(number), "r"(same));
+    MARKER("many", "0", "4@%0 -8@%1", "n"(0), "r"(location));
   } else {
-    MARKER("many", "0", "-4@%0 -8@%1", "n"(number), "r"(same));
+    MARKER("many", "0", "-4@%0 -8@%1", "n"(number), "r"(location));
   }
 }
 
